@@ -81,6 +81,8 @@ add_item(struct reader *r, const char *item)
 	const char *semicolon = strchr(item, ';');
 	struct ex_point point;
 
+	if (strstr(item, EX_OTHER) != NULL)
+		return;
 	if (strcmp(item, "@") == 0)
 		item = ex_main_value(r->asks->f, "primary_hostname");
 	if (item[0] == '+')
@@ -93,26 +95,47 @@ add_item(struct reader *r, const char *item)
 		add_unknown(r, item, "no name of a domain");
 }
 
-/* What it depends on decides: one value for all, or one by keys. */
+/* What Exim makes of the list; "fail" in it: there is no such list. */
+static const char *
+value_of(struct reader *r, const char *list, const char *text)
+{
+	static const char failed[] = "Failed: ";
+	const char *said = r->asks->expand(r->asks->site, text);
+
+	if (said == NULL)
+		add_unknown(r, list, "Exim could not be asked");
+	else if (strncmp(said, failed, sizeof(failed) - 1) != 0)
+		return said;
+	else if (strstr(said, "\"fail\" requested") == NULL)
+		add_unknown(r, list, said + sizeof(failed) - 1);
+	return "";
+}
+
+/*
+ * What it depends on decides: one value for all, or one by keys and one for all
+ * others, where names may stand beside what is looked up.
+ */
 static const char *
 constant(struct reader *r, const char *list)
 {
+	static const struct ex_point other = { .domain = EX_OTHER };
+	static const char open[] = "not every value can be known";
 	struct ex_expr x;
 	const char *said;
 
 	ex_expr_read(r->rg, r->asks->files, list, &x);
-	if (x.why == NULL && x.by == EX_BY_RCPT)
-		add_keys(r, &x.keys);
-	if (x.why != NULL || x.by != 0) {
-		if (x.why != NULL || x.by != EX_BY_RCPT || x.open)
-			add_unknown(r, list,
-			    x.why != NULL ? x.why :
-					    "not every value can be known");
+	if (x.why != NULL || (x.by & ~EX_BY_RCPT) != 0) {
+		add_unknown(r, list, x.why != NULL ? x.why : open);
 		return "";
 	}
-	said = r->asks->expand(r->asks->site, list);
-	/* "fail" in it: there is no such list. */
-	return said == NULL || strncmp(said, "Failed: ", 8) == 0 ? "" : said;
+	if (x.by == 0)
+		return value_of(r, list, list);
+	add_keys(r, &x.keys);
+	said = value_of(r, list,
+	    ex_expr_with(r->rg, &x, &(struct ex_given){ .rcpt = &other }));
+	if (x.open || strstr(said, EX_OTHER) != NULL)
+		add_unknown(r, list, open);
+	return said;
 }
 
 static void

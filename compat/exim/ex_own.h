@@ -4,8 +4,10 @@
  * whether it would still go where it goes.
  *
  * Domains are those that routers, and lists that these name, have by name or in
- * files, of each file some; what else is looked up, or is an expression, is told
- * as not known.  What has become of an address is read from what exim -bt says.
+ * files, of each file some, also where such names stand beside what is looked up
+ * by the domain; what else is looked up, or is an expression, is told as not
+ * known, as is what Exim cannot say.  What has become of an address is read from
+ * what exim -bt says.
  * Pure but for who is asked; one thread.
  */
 

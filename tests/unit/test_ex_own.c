@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "compat/exim/ex_expand.h"
 #include "compat/exim/ex_lookup.h"
 #include "tests/tap.h"
 
@@ -16,6 +17,12 @@ static const char routers[] =
     "run router:\ndriver = accept\ndomains = ${run{/bin/domains}}\n"
     "hubbed router:\ndriver = manualroute\n"
     "domains = ${if exists{/hubs}{partial-lsearch;/hubs}fail}\n"
+    "beside router:\ndriver = accept\ndomains = beside.example : +virtual : "
+    "${lookup{$domain}lsearch{/beside}{$domain}}\n"
+    "open router:\ndriver = accept\n"
+    "domains = open.example : ${if exists{/x}{$domain}{*.$domain}}\n"
+    "slow router:\ndriver = accept\ndomains = ${if exists{/slow}{x}}\n"
+    "broken router:\ndriver = accept\ndomains = ${if exists{/bad}{y}}\n"
     "none router:\ndriver = accept\n"
     "domains = ${if exists{/none}{lsearch;/none}fail}\n"
     "named router:\ndriver = redirect\ndomains = +local_domains : +more\n"
@@ -25,6 +32,7 @@ static const char lists[] =
     "domainlist local_domains = @ : localhost : own.example\n"
     "domainlist more = <; m.example ; +again ; cdb;;/x ; * ; @[]\n"
     "domainlist again = +more : a.example : ! lsearch;/many : ^b.*\n"
+    "domainlist virtual = v.example\n"
     "domainlist not_named = n.example\n";
 
 static const struct {
@@ -68,14 +76,32 @@ static const struct {
 	    NULL },
 };
 
-/* As Exim, of a list that depends on nothing. */
+/* As Exim, of what depends on nothing, or for another domain; else no answer. */
 static const char *
 expand(void *site, const char *text)
 {
+	static const struct {
+		const char *text, *said;
+	} all[] = {
+		{ "${lookup{" EX_OTHER "}lsearch{/looked}{" EX_OTHER "}}", "" },
+		{ "beside.example : +virtual : "
+		  "${lookup{" EX_OTHER "}lsearch{/beside}{" EX_OTHER "}}",
+		    "beside.example : +virtual : " },
+		{ "open.example : ${if exists{/x}{" EX_OTHER "}{*." EX_OTHER
+		  "}}",
+		    "open.example : *." EX_OTHER },
+		{ "${if exists{/hubs}{partial-lsearch;/hubs}fail}",
+		    "partial-lsearch;/hubs" },
+		{ "${if exists{/none}{lsearch;/none}fail}",
+		    "Failed: \"if\" failed and \"fail\" requested" },
+		{ "${if exists{/bad}{y}}", "Failed: it is not so" },
+	};
+
 	(void)site;
-	return strstr(text, "/hubs") != NULL ?
-	    "partial-lsearch;/hubs" :
-	    "Failed: it failed and there is no alternative";
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(text, all[i].text) == 0)
+			return all[i].said;
+	return NULL;
 }
 
 static bool
@@ -127,9 +153,13 @@ main(void)
 	print(p.rg, &own, &out);
 	is_str(buf_cstr(&out),
 	    "own.example\nother.example\nany.below.example\nlooked.example\n"
-	    "hubs.example\nmx.example\nlocalhost\nm.example\na.example\n"
-	    "many.example\n"
+	    "hubs.example\nbeside.example\nopen.example\nmx.example\n"
+	    "localhost\nv.example\nm.example\na.example\nmany.example\n"
 	    "unknown ${run{/bin/domains}}: it has ${run\n"
+	    "unknown open.example : ${if exists{/x}{$domain}{*.$domain}}: not "
+	    "every value can be known\n"
+	    "unknown ${if exists{/slow}{x}}: Exim could not be asked\n"
+	    "unknown ${if exists{/bad}{y}}: it is not so\n"
 	    "unknown cdb;/x: keys of such files cannot be listed\n"
 	    "unknown ^b.*: no name of a domain\n"
 	    "4 more\n",
