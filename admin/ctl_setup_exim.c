@@ -14,7 +14,10 @@
 #include "compat/exim/ex_site.h"
 #include "vmta/snapshot.h"
 
-enum { DAEMON_MS = 10000 }; /* to come back */
+enum {
+	DAEMON_MS = 10000, /* to come back */
+	WANTED_S = 300,    /* to ask about --domains */
+};
 
 struct setup {
 	struct setup_run *run;
@@ -252,7 +255,7 @@ check_new(struct setup *s, struct err *e)
 	if (s->sender != NULL &&
 	    ctl_setup_exim_leads(&s->site, config, s->sender, e) == -1)
 		return -1;
-	return ctl_setup_exim_routes(&s->site, &look, config, e);
+	return ctl_setup_exim_routes(&s->site, &look, config, WANTED_S, e);
 }
 
 static int

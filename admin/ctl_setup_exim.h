@@ -14,10 +14,12 @@
 
 /*
  * -1: it would not lead here, or mail of the host's own would not go where it
- * goes now; e says which.
+ * goes now, or for want of time not each of --domains could be asked about; e
+ * says which.  wanted_s: for those; others are asked about for a while, and a
+ * note says how many were not.
  */
 int ctl_setup_exim_routes(const struct ex_site *site, const struct ex_setup *s,
-    const char *config, struct err *e);
+    const char *config, int wanted_s, struct err *e);
 
 /*
  * Of --senders one whose mail comes here, "" the null sender; NULL: it is

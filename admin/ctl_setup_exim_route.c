@@ -80,20 +80,28 @@ static int
 compare_wanted(const struct routes *r, struct err *e)
 {
 	const struct ex_wish *w = r->s->wish;
-	const char *rest = w->list, *domain;
-	size_t n = 0;
+	const char *rest = w->list, *domain = "";
+	size_t asked = 0;
 	int rc = 0;
 
-	while (rc == 0 && w->scope == EX_DOMAINS && n++ < DOMAINS_MAX &&
-	    (domain = ex_wish_domain(w, r->site->rg, &rest)) != NULL)
+	while (rc == 0 && w->scope == EX_DOMAINS &&
+	    (domain = ex_wish_domain(w, r->site->rg, &rest)) != NULL) {
 		rc = compare(r, REGION_JOIN(r->site->rg, "postmaster@", domain),
 		    true, e);
-	return rc == -1 ? -1 : 0;
+		asked += rc == 0;
+	}
+	if (rc == 1)
+		rc = err_set(e,
+		    "of --domains only %zu could be compared by exim -bt in "
+		    "time, now and as it would be: whether %s is this host's "
+		    "own is not known",
+		    asked, domain);
+	return rc;
 }
 
 int
 ctl_setup_exim_routes(const struct ex_site *site, const struct ex_setup *s,
-    const char *config, struct err *e)
+    const char *config, int wanted_s, struct err *e)
 {
 	struct routes r = { .site = site, .s = s, .config = config };
 	const struct ex_files files = { ex_site_keys, site->rg };
@@ -106,8 +114,9 @@ ctl_setup_exim_routes(const struct ex_site *site, const struct ex_setup *s,
 	ex_own_read(&(struct ex_own_asks){ s->f, &files, s->wish->expand,
 			s->wish->site },
 	    site->rg, &own);
-	r.until_us = clock_us() + COMPARE_S * US_PER_S;
+	r.until_us = clock_us() + wanted_s * US_PER_S;
 	rc = compare_wanted(&r, e);
+	r.until_us = clock_us() + COMPARE_S * US_PER_S;
 	while (rc == 0 && i < own.points.n && i < DOMAINS_MAX) {
 		rc = compare(&r, ex_own_address(site->rg, &own.points.v[i]),
 		    false, e);
