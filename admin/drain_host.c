@@ -223,7 +223,8 @@ make_service(struct drain_host *h, const char *service, bool dry_run,
 		return 0;
 	}
 	host_plan_init(&plan);
-	pf_want_service(&plan, h->postfix, pf_setup_dsn_line(service, plan.rg));
+	pf_want_service(&plan, h->postfix,
+	    pf_setup_dsn_line(h->postfix, service, plan.rg));
 	rc = host_files_lock(&h->site.files, e);
 	if (rc == 0)
 		rc = host_files_copy(&h->site.files, e);

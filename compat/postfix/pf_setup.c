@@ -69,7 +69,6 @@ static const char dsn_options[] =
     " inet n - n - - smtpd"
     " -o syslog_name=mailrace-dsn"
     " -o smtpd_milters="
-    " -o smtpd_milter_maps="
     " -o smtpd_proxy_filter="
     " -o content_filter="
     " -o mynetworks=127.0.0.0/8"
@@ -96,9 +95,13 @@ static const struct limit {
 };
 
 const char *
-pf_setup_dsn_line(const char *service, struct region *rg)
+pf_setup_dsn_line(const struct pf_conf *h, const char *service,
+    struct region *rg)
 {
-	return REGION_JOIN(rg, service, dsn_options);
+	const char *maps = pf_value(h, NULL, "smtpd_milter_maps");
+
+	return REGION_JOIN(rg, service, dsn_options,
+	    maps[0] == '\0' ? "" : " -o smtpd_milter_maps=");
 }
 
 /* A service of that name must be ours, by its name in the log. */
@@ -140,7 +143,7 @@ want_services(struct setup *s)
 		    dsn, there->key);
 	else
 		want_service(s, region_printf(p->rg, "%s/inet", dsn),
-		    "mailrace-dsn", pf_setup_dsn_line(dsn, p->rg));
+		    "mailrace-dsn", pf_setup_dsn_line(s->h, dsn, p->rg));
 }
 
 /*

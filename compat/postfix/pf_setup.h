@@ -43,9 +43,11 @@ void pf_setup(const struct pf_wish *w, const struct pf_conf *h,
 
 /*
  * The line of master.cf of a service that takes notifications, and mail that
- * goes back: "127.0.0.1:10028", in the region.
+ * goes back: "127.0.0.1:10028", in the region.  Milters by clients are switched
+ * off where there are some: without, the line is the same from each version.
  */
-const char *pf_setup_dsn_line(const char *service, struct region *rg);
+const char *pf_setup_dsn_line(const struct pf_conf *h, const char *service,
+    struct region *rg);
 
 /*
  * The path below the queue directory, as chrooted services and others find it;

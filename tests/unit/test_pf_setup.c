@@ -94,7 +94,7 @@ plain(void)
 	    "main mailrace_destination_recipient_limit = 1000\n"
 	    "service 127.0.0.1:10028/inet = 127.0.0.1:10028 inet n - n - - "
 	    "smtpd -o syslog_name=mailrace-dsn -o smtpd_milters="
-	    " -o smtpd_milter_maps= -o smtpd_proxy_filter= -o content_filter="
+	    " -o smtpd_proxy_filter= -o content_filter="
 	    " -o mynetworks=127.0.0.0/8"
 	    " -o smtpd_client_restrictions=permit_mynetworks,reject"
 	    " -o smtpd_helo_restrictions= -o smtpd_sender_restrictions="
@@ -144,6 +144,9 @@ static const struct setup_case cases[] = {
 	    { .dsn = "127.0.0.1:25" }, NULL,
 	    { "no: dsn-host 127.0.0.1:25: smtp/inet in master.cf listens" },
 	    NULL },
+	{ "notifications: milters by client", "smtpd_milter_maps = cidr:/m\n",
+	    NULL, { .dsn = "127.0.0.1:10028" }, NULL,
+	    { "_rate_limit=0 -o smtpd_milter_maps=\n" }, "no: " },
 	{ "trivial-rewrite(8) has a route of its own", "",
 	    PF_SERVICES "rewrite unix - - y - - trivial-rewrite "
 			"-o { transport_maps = hash:/t } -o myorigin=x\n",
