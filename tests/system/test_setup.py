@@ -117,6 +117,15 @@ class Fixture(SetupLab):
         return self.command.run("setup", "postfix", "--config-dir",
                                 self.postfix.conf, *options)
 
+    def setup_without_us(self, *options):
+        """As with a mailraced that does not run."""
+        with open(self.config) as f:
+            text = f.read()
+        with open(self.path("stopped.conf"), "w") as f:
+            f.write(text.replace("/control\n", "/nobody\n"))
+        return mailrace.Command(self.path("stopped.conf")).run(
+            "setup", "postfix", "--config-dir", self.postfix.conf, *options)
+
     @contextlib.contextmanager
     def instead(self, program, script):
         """Of a program that set-up runs, a shell script is found first."""
@@ -493,6 +502,10 @@ def undone(lab):
     tap.equal(r.returncode, 0, r.stderr)
     tap.check("-transport_maps = inline:" in r.stdout, r.stdout)
     tap.check("wait in the queue" not in r.stdout, r.stdout)
+    r = lab.setup_without_us("--undo", "--dry-run")
+    tap.equal((r.returncode, r.stderr), (0, ""), "mailraced does not run")
+    tap.check("how many recipients wait in the queue of Mailrace is not known" in
+              r.stdout, r.stdout)
     made = lab.files()
     with lab.instead("postfix", "case $* in *check) echo no >&2; exit 1;; esac\n"
                      "exec /usr/sbin/postfix \"$@\"\n"):
