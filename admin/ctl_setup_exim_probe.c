@@ -4,9 +4,16 @@
 
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/run_command.h"
 
-enum { DELIVERY_S = 60, ARGS = 12, LOOKS = 200, RUNNER_LOOKS = 20 };
+enum {
+	DELIVERY_S = 60,
+	ARGS = 12,
+	LOOKS = 200,
+	MOMENT_LOOKS = 20,
+	LOOKS_A_TRY = 10,
+};
 
 /* As ex_site_ask(), with an input and more time. */
 static int
@@ -116,26 +123,75 @@ last_word(const struct ex_site *s, const char *id)
 	return said;
 }
 
+/* Told to deliver or remove it; -1: it cannot, or another process has it. */
+static int
+act(const struct ex_site *s, const char *action, const char *id)
+{
+	struct buf said = { .p = NULL };
+	struct err ignored;
+	int rc = RUN(s, nothing(), &said, &ignored, action, id);
+
+	buf_fini(&said);
+	return rc;
+}
+
 /*
- * Delivered mail is listed a moment after Exim was told that it is taken.  What is
- * in Exim still was not, unless a queue runner has it just now: the daemon
- * starts one when it begins anew.
+ * Delivered mail is listed a moment after Exim was told that it is taken.  As long
+ * as a queue runner has it, what we ask Exim to do with it is not done: the
+ * daemon starts one when it begins anew.  So it is tried again, until Exim says
+ * of that recipient why it failed.  id_r: it is left in Exim.
  */
 static bool
-has_come(const struct ex_site *s, const struct setup_probe *p)
+has_come(const struct ex_site *s, const struct setup_probe *p,
+    const char **id_r)
 {
-	const char *left = "";
+	const int64_t until_us = clock_us() + DELIVERY_S * US_PER_S;
 	struct err ignored;
 
 	for (int i = 0; i < LOOKS; i++) {
+		*id_r = "";
 		if (setup_probe_is_here(p))
 			return true;
-		if (queued_id(s, p->rcpt, &left, &ignored) == -1 ||
-		    (left[0] != '\0' && i >= RUNNER_LOOKS))
+		if (queued_id(s, p->rcpt, id_r, &ignored) == -1 ||
+		    ((*id_r)[0] != '\0' && i >= MOMENT_LOOKS &&
+			strstr(last_word(s, *id_r), p->rcpt) != NULL))
 			return false;
+		if ((*id_r)[0] != '\0' && i % LOOKS_A_TRY == 0 &&
+		    clock_us() < until_us)
+			(void)act(s, "-M", *id_r);
 		setup_probe_wait();
 	}
 	return false;
+}
+
+/*
+ * A probe that is given up must not come later, and fail here: who stands in it
+ * would be told.  Where another process had it until it was gone, it may have
+ * come, and is waited for a moment.  -1: it is still in Exim.
+ */
+static int
+take_out(const struct ex_site *s, const struct setup_probe *p)
+{
+	bool removed = true, gone = false;
+	struct err ignored;
+
+	for (int i = 0; i < LOOKS && !gone; i++) {
+		const char *left = "";
+
+		if (queued_id(s, p->rcpt, &left, &ignored) == 0 &&
+		    left[0] == '\0') {
+			gone = true;
+		} else {
+			removed = left[0] != '\0' && act(s, "-Mrm", left) == 0;
+			setup_probe_wait();
+		}
+	}
+	for (int i = 0; i < MOMENT_LOOKS && !removed; i++) {
+		if (setup_probe_is_here(p))
+			break;
+		setup_probe_wait();
+	}
+	return gone ? 0 : -1;
 }
 
 /* Queued, so that its id can be found; then tried while we wait. */
@@ -145,23 +201,18 @@ send_probe(const struct ex_site *s, const struct setup_probe *p,
 {
 	struct buf text = { .p = NULL }, said = { .p = NULL };
 	const char *id = "";
-	struct err ignored;
 	int rc;
 
 	setup_probe_text(p, "\n", &text);
 	rc = RUN(s, ((struct slice){ text.p, text.len }), &said, e, "-odq",
 	    "-i", "-f", sender[0] == '\0' ? "<>" : sender, "--", p->rcpt);
-	if (rc == 0)
-		rc = queued_id(s, p->rcpt, &id, e);
-	/* Not there, or not any more: a queue runner was first. */
-	if (rc == 0 && id[0] != '\0')
-		(void)RUN(s, nothing(), &said, &ignored, "-M", id);
-	if (rc == 0 && !has_come(s, p))
+	if (rc == 0 && !has_come(s, p, &id))
 		rc = err_set(e, "a probe did not come to Mailrace: %s",
 		    id[0] == '\0' ? "it is not in Exim any more: see its log" :
 				    last_word(s, id));
-	if (rc == -1 && id[0] != '\0')
-		(void)RUN(s, nothing(), &said, &ignored, "-Mrm", id);
+	if (rc == -1 && take_out(s, p) == -1)
+		(void)err_where(e,
+		    "the probe is still in Exim, remove it (exim -Mrm)");
 	buf_fini(&text);
 	buf_fini(&said);
 	return rc;

@@ -243,6 +243,7 @@ check_PROGRAMS += \
 	tests/unit/test_select \
 	tests/unit/test_sender_rules \
 	tests/unit/test_settings \
+	tests/unit/test_setup_exim_probe \
 	tests/unit/test_setup_exim_route \
 	tests/unit/test_setup_socket \
 	tests/unit/test_sig_field \
@@ -660,6 +661,10 @@ tests_unit_test_stats_diag_SOURCES = \
 tests_unit_test_hand_back_SOURCES = \
 	%D%/unit/test_hand_back.c \
 	admin/ctl_hand_back.c admin/ctl_hand_back.h
+
+tests_unit_test_setup_exim_probe_SOURCES = \
+	%D%/unit/test_setup_exim_probe.c \
+	admin/ctl_setup_exim_probe.c admin/ctl_setup_exim.h
 
 tests_unit_test_setup_exim_route_SOURCES = \
 	%D%/unit/test_setup_exim_route.c \
