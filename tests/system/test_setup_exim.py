@@ -333,8 +333,8 @@ def rolled_back(lab):
         r = lab.setup()
     os.chmod(lab.lmtp, 0o660)
     tap.equal(r.returncode, 1, r.stdout)
-    tap.check("a probe did not come to Mailrace" in r.stderr and
-              "is as it was" in r.stderr, r.stderr)
+    tap.check("a probe did not come to Mailrace: " in r.stderr and
+              "probe-" in r.stderr and "is as it was" in r.stderr, r.stderr)
     lab.same(lab.original, "a roll-back")
     tap.equal(lab.exim.queue_size(), 0, "left in Exim")
     lab.flows("before", 0)
@@ -596,10 +596,13 @@ def plain(lab):
     os.mkdir(lab.path("folder"))
     write(lab.path("folder", "third.example"), "")
     write(lab.path("listed"), "third.example: x\n")
+    write(lab.path("other"), "own.example: x\n")
     for look_up in ("lsearch;" + lab.path("listed"),
                     "dsearch;" + lab.path("folder"),
                     "${lookup{$domain}lsearch{%s}{$domain}}" %
-                    lab.path("listed")):
+                    lab.path("listed"),
+                    "third.example : ${lookup{$domain}lsearch{%s}{$domain}}" %
+                    lab.path("other")):
         write(PLAIN, text.replace(
             "begin routers\n", "begin routers\nfirst:\n  driver = dnslookup\n"
             "  domains = ! +local_domains\n  transport = remote_smtp\n"
