@@ -11,6 +11,7 @@ import collections
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
