@@ -1081,6 +1081,7 @@ EXTRA_DIST += \
 	%D%/lint/forbidden.sh \
 	%D%/lint/format.sh \
 	%D%/lint/layers.sh \
+	%D%/lint/python.sh \
 	%D%/lint/size.sh \
 	%D%/lint/tables.sh \
 	%D%/lint/test_bootstrap.sh \

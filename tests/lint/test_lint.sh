@@ -59,6 +59,13 @@ if command -v clang-format >/dev/null; then
 else
 	echo "ok - format # SKIP clang-format is not installed"
 fi
+if command -v pyflakes3 >/dev/null; then
+	keeps python
+	printf 'shutil.rmtree("x")\n' |
+	    finds python tests/bad.py "undefined name 'shutil'"
+else
+	echo "ok - python # SKIP pyflakes3 is not installed"
+fi
 
 printf 'E("zz", "Z.")\nE("aa", "A.")\n' |
     finds events mail/event.def 'not in alphabetical order'

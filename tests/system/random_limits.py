@@ -18,7 +18,7 @@ import time
 import check_limits
 import smtp_client
 import tap
-from lab import Lab, mx_zone
+from lab import mx_zone
 
 SLACK_MS = 1  # one clock may be set by half a thousandth, and the other not
 SETTLE_S = 2

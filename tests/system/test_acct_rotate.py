@@ -14,7 +14,6 @@ import stat
 import subprocess
 import time
 
-import mailrace
 import tap
 from lab import Lab, mx_zone
 

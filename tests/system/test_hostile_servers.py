@@ -8,7 +8,6 @@ import netns
 netns.enter()
 
 import re
-import time
 
 import memory
 import tap

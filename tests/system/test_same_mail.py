@@ -7,7 +7,6 @@ name, TLS, next hop and user, but for what the report names."""
 import netns
 netns.enter()
 
-import mailrace
 import postfix
 import tap
 from same_mail import EximHost, Fixture, PostfixHost, compare

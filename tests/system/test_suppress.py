@@ -12,7 +12,6 @@ import csv
 import hashlib
 import io
 import os
-import signal
 import stat
 import subprocess
 import time
