@@ -143,7 +143,10 @@ print_remark(void *ctx, const json_t *item)
 	    warning ? " (warning)" : "");
 }
 
-static int
+/* The worse, the higher. */
+enum reload { RELOAD_DONE, RELOAD_STOPPED, RELOAD_SILENT, RELOAD_REFUSED };
+
+static enum reload
 reload_one(const struct ctl_options *opt, const char *path, char *who)
 {
 	json_t *done;
@@ -152,25 +155,37 @@ reload_one(const struct ctl_options *opt, const char *path, char *who)
 	if (rc == 0 && !opt->json)
 		(void)printf("%s: configuration reloaded.\n", who);
 	json_decref(done);
-	return rc;
+	if (rc != 2)
+		return rc == 0 ? RELOAD_DONE : RELOAD_REFUSED;
+	return ctl_is_stopped(path) ? RELOAD_STOPPED : RELOAD_SILENT;
 }
 
+/*
+ * A daemon that does not run is told by a status of its own, and only if nothing
+ * else is wrong: it may be meant so (etc/mailrace.logrotate).
+ */
 int
 cmd_reload(const struct ctl_options *opt)
 {
 	char transport[] = "mailraced", milter[] = "mailrace-milter";
+	static const int status[] = { [RELOAD_DONE] = 0,
+		[RELOAD_STOPPED] = 2,
+		[RELOAD_SILENT] = 1,
+		[RELOAD_REFUSED] = 1 };
+	enum reload worst, other = RELOAD_DONE;
 	struct places at;
-	int rc, other = 0;
 
 	if (ctl_places(opt, &at) == -1)
-		return 2;
-	rc = reload_one(opt, at.control, transport);
+		return 1;
+	worst = reload_one(opt, at.control, transport);
 	/* They go by one file: what one refuses, the other is not given. */
-	if (rc != 1 && at.milter_control[0] != '\0')
+	if (worst != RELOAD_REFUSED && at.milter_control[0] != '\0')
 		other = reload_one(opt, at.milter_control, milter);
+	if (other > worst)
+		worst = other;
 	if (opt->json)
 		(void)printf("{ \"reloaded\": %s }\n",
-		    rc == 0 && other == 0 ? "true" : "false");
+		    worst == RELOAD_DONE ? "true" : "false");
 	places_fini(&at);
-	return rc > other ? rc : other;
+	return status[worst];
 }

@@ -20,6 +20,7 @@
 #include "lib/net.h"
 #include "lib/net_owner.h"
 #include "lib/run_command.h"
+#include "vmta/settings.h"
 
 #define POSTFIX_FOLDER "/etc/postfix"
 
@@ -168,6 +169,74 @@ service_of(const struct drain_host *h)
 	return region_printf(h->site.rg, "%s:%u", text, (unsigned)to->port);
 }
 
+/* As mailraced's, where dsn-host leaves it to <domain {dsn}>. */
+static uint16_t
+port_of(const struct drain_host *h, const struct conf_host *to)
+{
+	struct queue_conf c;
+
+	if (to->port != 0)
+		return to->port;
+	settings_queue(h->conf, SNAPSHOT_DSN_DOMAIN, "", &c);
+	return (uint16_t)c.smtp_port;
+}
+
+/*
+ * An address of this host is answered by whoever has got the port, which may be
+ * any user: only root and the mail server's own are to get the queue.
+ */
+enum listener { LISTENER_NONE, LISTENER_OURS, LISTENER_OTHER };
+
+static enum listener
+whose_listener(const struct drain_host *h, const struct conf_host *to,
+    struct err *e)
+{
+	const uint16_t port = port_of(h, to);
+	char text[NET_ADDR_TEXT];
+	uid_t uid = 0;
+	int rc;
+
+	if (!net_addr_is_local(&to->addr))
+		return LISTENER_OURS; /* of the host that is named */
+	rc = net_owner(&to->addr, port, &uid, e);
+	if (rc == 0)
+		(void)err_set(e, "nobody listens there");
+	if (rc != 1)
+		return LISTENER_NONE;
+	if (uid == 0 || uid == h->owner)
+		return LISTENER_OURS;
+	(void)err_set(e,
+	    "who listens at %s:%u is user %lu, neither root nor the mail "
+	    "server's user: it would get the mail",
+	    net_addr_text(&to->addr, text), (unsigned)port, (unsigned long)uid);
+	return LISTENER_OTHER;
+}
+
+/*
+ * Each one that mailraced may choose.  What it finds under a name cannot be asked
+ * before: that is for ports that root alone gives away.
+ */
+static int
+check_owners(const struct drain_host *h, struct err *e)
+{
+	const struct conf_hosts *hosts = &snapshot_global(h->conf)->dsn_hosts;
+
+	for (size_t i = 0; i < hosts->n; i++) {
+		const struct conf_host *to = &hosts->v[i];
+
+		if (to->name != NULL && port_of(h, to) >= IPPORT_RESERVED)
+			return err_set(e,
+			    "%s: dsn-host %s, port %u: any user may listen "
+			    "there, and of a name nobody can say who does: "
+			    "write its address",
+			    h->opt->config, to->name, (unsigned)port_of(h, to));
+		if (to->name == NULL &&
+		    whose_listener(h, to, e) == LISTENER_OTHER)
+			return err_where(e, "%s: dsn-host", h->opt->config);
+	}
+	return 0;
+}
+
 static int
 read_config(struct drain_host *h, struct err *e)
 {
@@ -182,7 +251,7 @@ read_config(struct drain_host *h, struct err *e)
 	if (snapshot_global(h->conf)->dsn_hosts.n == 0)
 		return err_set(e,
 		    "dsn-host is not set: nobody would take the mail back");
-	return 0;
+	return check_owners(h, e);
 }
 
 /* Mail that was treated and signed must come through as it is. */
@@ -261,42 +330,11 @@ greets(const struct conf_host *to, struct err *e)
 	return rc;
 }
 
-/* Can it be asked?  A name, or a port that settings choose, is mailraced's. */
+/* Can it be called?  A name, or a port that settings choose, is mailraced's. */
 static bool
 is_clear(const struct conf_host *to)
 {
 	return to->name == NULL && to->port != 0;
-}
-
-/*
- * An address of this host is answered by whoever has got the port, which may be
- * any user: only root and the mail server's own are to get the queue.
- */
-enum listener { LISTENER_NONE, LISTENER_OURS, LISTENER_OTHER };
-
-static enum listener
-whose_listener(const struct drain_host *h, struct err *e)
-{
-	const struct conf_host *to = dsn_host(h);
-	char text[NET_ADDR_TEXT];
-	uid_t uid = 0;
-	int rc;
-
-	if (!net_addr_is_local(&to->addr))
-		return LISTENER_OURS; /* of the host that is named */
-	rc = net_owner(&to->addr, to->port, &uid, e);
-	if (rc == 0)
-		(void)err_set(e, "nobody listens there");
-	if (rc != 1)
-		return LISTENER_NONE;
-	if (uid == 0 || uid == h->owner)
-		return LISTENER_OURS;
-	(void)err_set(e,
-	    "who listens at %s:%u is user %lu, neither root nor the mail "
-	    "server's user: it would get the mail",
-	    net_addr_text(&to->addr, text), (unsigned)to->port,
-	    (unsigned long)uid);
-	return LISTENER_OTHER;
 }
 
 static int
@@ -309,11 +347,11 @@ check_greeting(struct drain_host *h, struct err *e)
 	if (!is_clear(to))
 		return 0;
 	for (int i = 0; i < (h->made ? TRIES : 1); i++) {
-		const enum listener whose = whose_listener(h, e);
+		const enum listener whose = whose_listener(h, to, e);
 
 		rc = whose == LISTENER_OURS ? greets(to, e) : -1;
 		/* Again: the port may have changed hands. */
-		if (rc == 0 && whose_listener(h, e) != LISTENER_OURS)
+		if (rc == 0 && whose_listener(h, to, e) != LISTENER_OURS)
 			rc = -1;
 		if (rc == 0 || whose == LISTENER_OTHER)
 			break;
@@ -369,8 +407,6 @@ exim_listens(struct drain_host *h, bool dry_run, struct err *e)
 
 	if (check_greeting(h, &why) == 0)
 		return 0;
-	if (is_clear(to) && whose_listener(h, e) == LISTENER_OTHER)
-		return err_where(e, "dsn-host");
 	if (!is_exims(to))
 		return err_set(e,
 		    "%s: have Exim listen there, or write dsn-host "

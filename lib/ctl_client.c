@@ -29,11 +29,12 @@ struct call {
 };
 
 static int
-client_connect(const char *path, struct err *e)
+client_connect(const char *path, bool *nobody_r, struct err *e)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd;
 
+	*nobody_r = false;
 	if (strlen(path) >= sizeof(un.sun_path))
 		return err_set(e, "%s: path too long for a socket", path);
 	memcpy(un.sun_path, path, strlen(path));
@@ -41,10 +42,9 @@ client_connect(const char *path, struct err *e)
 	if (fd == -1)
 		return err_sys(e, "socket");
 	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == -1) {
-		bool nobody = errno == ENOENT || errno == ECONNREFUSED;
-
+		*nobody_r = errno == ENOENT || errno == ECONNREFUSED;
 		(void)err_sys(e, "%s", path);
-		if (nobody)
+		if (*nobody_r)
 			(void)err_where(e, "the daemon is not running");
 		(void)close(fd);
 		return -1;
@@ -236,10 +236,11 @@ ctl_send(const struct ctl_client *client, json_t *request, json_t **done_r,
     struct err *e)
 {
 	struct call c = { .client = client };
+	bool nobody;
 	int rc = -1;
 
 	*done_r = NULL;
-	c.fd = client_connect(client->path, e);
+	c.fd = client_connect(client->path, &nobody, e);
 	if (c.fd == -1)
 		return -1;
 	if (client_send(c.fd, request, e) == 0 &&
@@ -249,6 +250,18 @@ ctl_send(const struct ctl_client *client, json_t *request, json_t **done_r,
 	buf_fini(&c.in);
 	free(c.frame);
 	return rc;
+}
+
+bool
+ctl_is_stopped(const char *path)
+{
+	struct err ignored;
+	bool nobody;
+	int fd = client_connect(path, &nobody, &ignored);
+
+	if (fd != -1)
+		(void)close(fd);
+	return nobody;
 }
 
 int

@@ -93,7 +93,10 @@ typedef void ctl_item_fn(void *ctx, const json_t *item);
 int ctl_call(const char *path, json_t *request, ctl_item_fn *item, void *ctx,
     json_t **done_r, struct err *e);
 
-/* The same, with what read() gives, up to its 0, when the daemon asks for it. */
+/* Nobody listens there.  False: somebody does, or it cannot be told. */
+bool ctl_is_stopped(const char *path);
+
+/* A call, with what read() gives, up to its 0, when the daemon asks for it. */
 struct ctl_client {
 	const char *path;
 	ctl_item_fn *item; /* may be NULL */

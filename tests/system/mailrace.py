@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """mailrace - our programs as a test runs them, and the mailrace command."""
 
+import contextlib
 import csv
 import glob
 import io
 import json
 import os
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 
 import procs
 
@@ -150,6 +153,25 @@ def ask(path, request):
             if "item" not in answers[-1]:
                 return answers
     raise procs.ProcessError("no end of the answer to %r" % request[:60])
+
+
+@contextlib.contextmanager
+def stand_in(path, answer):
+    """At this control socket each request gets these bytes, and the end."""
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            if self.rfile.readline():
+                self.wfile.write(answer)
+
+    with socketserver.UnixStreamServer(path, Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+            os.unlink(path)
 
 
 def find(value, key):

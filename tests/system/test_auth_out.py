@@ -36,9 +36,12 @@ tls_advertise_hosts = ${if eq{$received_ip_address}{%(tls)s}{*}}
 tls_certificate = %(cert)s
 tls_privatekey = %(key)s
 auth_advertise_hosts = *
+acl_smtp_auth = auth
 acl_smtp_rcpt = rcpt
 log_selector = +received_recipients
 begin acl
+auth:
+  accept logwrite = at $received_ip_address: $smtp_command
 rcpt:
   accept authenticated = *
   deny message = sign in first
@@ -162,6 +165,11 @@ class Exim:
             return re.findall(r" <= .* P=(\S+) .*A=(\S+) .* for .*%s" %
                               re.escape(rcpt), f.read())
 
+    def shown(self, ip):
+        """The AUTH commands that came there, as they were."""
+        with open(os.path.join(self.dir, "log", "mainlog")) as f:
+            return re.findall(r" at %s: (AUTH .*)" % re.escape(ip), f.read())
+
     def rejected(self):
         with open(os.path.join(self.dir, "log", "mainlog")) as f:
             return [line for line in f if "authentic" in line]
@@ -243,10 +251,13 @@ def clear(lab):
     lab.inject("a@clear.example")
     lab.waits("clear.example", "(%s) offers no AUTH but PLAIN, which would "
               "show the password" % CLEAR)
+    tap.equal(lab.exim.shown(CLEAR), [], "what Exim was shown")
     tap.equal(lab.exim.came("a@clear.example"), [], "what Exim has taken")
     lab.reload(allowed="use-unencrypted-plain-auth yes")
     tap.equal(lab.wait_exim("a@clear.example"), ("esmtpa", "plain:office"),
               "came")
+    tap.equal(lab.exim.shown(CLEAR), ["AUTH PLAIN " + base64.b64encode(
+        ("\0office\0" + PASSWORD).encode()).decode()], "then once")
 
 
 @tap.test("refused, put off, hung up on, or not asked: the next host is called")

@@ -7,10 +7,13 @@ queues is in test_show.py, what it orders in test_steer.py."""
 import netns
 netns.enter()
 
+import contextlib
 import os
 import signal
+import socket
 import stat
 
+import mailrace
 import smtp_client
 import tap
 from lab import Lab, mx_zone
@@ -25,6 +28,8 @@ CONFIG = """
 """
 ZONE = (mx_zone("in.example", ("mx.in.example", "127.0.1.1")) +
         mx_zone("wait.example", ("mx.wait.example", "127.0.1.2")))
+# Of daemons: it has reloaded, it refuses, it hangs up.
+ANSWERS = {"done": b'{"done":true}\n', "no": b'{"error":"no"}\n', "dumb": b""}
 
 
 class Fixture(Lab):
@@ -212,6 +217,38 @@ def reload_latin(lab):
     tap.equal(lab.command.run("reload").returncode, 0, "reload")
 
 
+@tap.test("reload: 2 is for daemons that are stopped, and for nothing else")
+def reload_status(lab):
+    path = lab.path("other.conf")
+
+    def status():
+        r = mailrace.Command(path).run("reload")
+        return r.returncode, r.stdout + r.stderr
+    for transport, milter, want in (
+            ("done", "done", 0), ("none", "done", 2), ("done", "none", 2),
+            ("none", "none", 2), ("done", "stale", 2), ("done", "dumb", 1),
+            ("dumb", "done", 1), ("none", "dumb", 1), ("dumb", "none", 1),
+            ("done", "no", 1), ("none", "no", 1), ("no", "none", 1)):
+        with contextlib.ExitStack() as stack:
+            for who, how in (("t", transport), ("m", milter)):
+                at = lab.path(who)
+                if how in ANSWERS:
+                    stack.enter_context(mailrace.stand_in(at, ANSWERS[how]))
+                elif how == "stale":
+                    with socket.socket(socket.AF_UNIX) as s:
+                        s.bind(at)
+                    stack.callback(os.unlink, at)
+            with open(path, "w") as f:
+                f.write("control-socket %s\nmilter-control-socket %s\n" %
+                        (lab.path("t"), lab.path("m")))
+            got, said = status()
+            tap.equal(got, want, "%s, %s: %s" % (transport, milter, said))
+            tap.equal("milter: configuration reloaded" in said,
+                      milter == "done", said)
+    os.unlink(path)
+    tap.equal(status()[0], 1, "no file")
+
+
 @tap.test("the control socket is for its group only")
 def socket_mode(lab):
     mode = stat.S_IMODE(os.stat(lab.path("run", "control")).st_mode)
@@ -231,7 +268,6 @@ def no_daemon(lab):
           proves="spool")
 def lock(lab):
     import subprocess
-    import mailrace
     with open(lab.path("spool", "LOCK")) as f:
         tap.equal(int(f.read()), lab.daemon.pid, "whose spool it is")
     r = subprocess.run([mailrace.program("mailraced"), "-c", lab.config,

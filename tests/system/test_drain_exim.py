@@ -165,6 +165,14 @@ while True:
 """
 
 
+PORT = "\n<domain {dsn}>\n    default-smtp-port 10028\n</domain>"
+HIS = "who listens at 127.0.0.1:10028 is user 65534"
+BY_NAME = "dsn-host localhost, port 10028: any user may listen there"
+STRANGERS = (("127.0.0.1:10028", HIS), ("127.0.0.1" + PORT, HIS),
+             ("127.0.0.1:25; 127.0.0.1:10028", HIS),
+             ("localhost:10028", BY_NAME), ("localhost" + PORT, BY_NAME))
+
+
 @tap.test("who else has got the port gets nothing, whatever he greets with")
 def stranger(lab):
     with subprocess.Popen(["/usr/bin/python3", "-c", STRANGER], user=65534,
@@ -172,13 +180,16 @@ def stranger(lab):
         try:
             p.stdout.readline()
             before = lab.rows()
-            for r in lab.to_host("--dry-run"), lab.to_host():
-                tap.check(r.returncode == 1 and "who listens at 127.0.0.1:10028"
-                          " is user 65534" in r.stderr and
-                          "would listen" not in r.stdout, r)
+            for hosts, said in STRANGERS:
+                lab.write_config(CONFIG % hosts)
+                for r in lab.to_host("--dry-run"), lab.to_host():
+                    tap.check(r.returncode == 1 and "mailrace.conf: dsn-host" in
+                              r.stderr and said in r.stderr and
+                              "would" not in r.stdout, (hosts, r))
             tap.equal(lab.rows(), before, "all is still here")
         finally:
             p.kill()
+    lab.write_config(CONFIG % "127.0.0.1:10028")
     lab.command.text("drain", "--undo")
 
 

@@ -347,8 +347,19 @@ def rotation(lab):
     tap.check(not any(" postfix/" in x for x in lab.lines()), "the new one")
 
 
+def rotation_fails(lab, why):
+    with open(lab.path("log", "mail.log"), "a") as f:
+        f.write("An empty one is not rotated.\n")
+    try:
+        rotate(lab)
+    except subprocess.CalledProcessError as e:
+        tap.check(why in e.stderr, e.stderr)
+    else:
+        raise tap.Failed("it hides this: " + why)
+
+
 @tap.test("logrotate does not fail for a daemon or a milter that is stopped, "
-          "but for a configuration with a mistake")
+          "but for one that does not answer and for a wrong configuration")
 def rotation_of_stopped(lab):
     lab.write_config(CONFIG + "milter-control-socket %s\n" %
                      lab.path("no-milter"))
@@ -356,12 +367,13 @@ def rotation_of_stopped(lab):
     lab.inject("ok21@in.example")
     lab.wait_lines(r"to=<ok21@in.example>.*status=sent", 1)
     lab.write_config(CONFIG + "no-such-directive yes\n")
-    try:
-        rotate(lab)
-    except subprocess.CalledProcessError as e:
-        tap.check("no-such-directive" in e.stderr, e.stderr)
-    else:
-        raise tap.Failed("it hides the mistake")
+    rotation_fails(lab, "no-such-directive")
+    lab.write_config(CONFIG + "milter-control-socket %s\n" %
+                     lab.path("dumb-milter"))
+    with mailrace.stand_in(lab.path("dumb-milter"), b""):
+        rotation_fails(lab, "without an answer")
+    os.unlink(lab.config)
+    rotation_fails(lab, "No such file")
     lab.write_config(CONFIG)
     lab.command.text("reload")
     lab.inject("ok22@in.example")
