@@ -3,14 +3,14 @@
  * Connections: how many a queue wants, who may open one, who must give one
  * back.
  *
- *	            sched_ready                grant
- *	OPENING ----------------> IDLE <---------------> BUSY
- *	    |                      | |    sched_ready      |
- *	    |          conn_close  v '------------.        |
- *	    |                   CLOSING           |        |
- *	    '----------------------+----- sched_closed ----'
+ *	            sched_ready             grant
+ *	OPENING ----------------> IDLE ----------------> BUSY
+ *	   |                      |  ^                    |
+ *	   | conn_close           |  '--------------------'
+ *	   |                      |        sched_ready
+ *	   '-----> CLOSING <------'
  *
- * A slot is held from OPENING until sched_closed().
+ * A slot is held from OPENING until sched_closed(), which may come in any state.
  */
 #include "vmta/sched_priv.h"
 
