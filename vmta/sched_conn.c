@@ -5,10 +5,13 @@
  *
  *	            sched_ready             grant
  *	OPENING ----------------> IDLE ----------------> BUSY
- *	   |                      |  ^                    |
- *	   | conn_close           |  '--------------------'
- *	   |                      |        sched_ready
- *	   '-----> CLOSING <------'
+ *	   |                      |  ^                   |  |
+ *	   | conn_close           |  '-------------------'  |
+ *	   |                      |        sched_ready      |
+ *	   '-----> CLOSING <------'                         |
+ *	              ^                                     |
+ *	              '-------------------------------------'
+ *	                  conn_close: between two hosts
  *
  * A slot is held from OPENING until sched_closed(), which may come in any state.
  */
@@ -289,13 +292,20 @@ is_somebody_else(const struct sched_conn *c)
 		strcmp(was->auth_password, is->auth_password) != 0);
 }
 
+/* It has not signed in yet where it is going. */
+static bool
+is_on_its_way(const struct sched_conn *c)
+{
+	return c->state == CONN_OPENING || (c->state == CONN_BUSY && c->anew);
+}
+
 bool
 conn_tells_old(const struct sched_conn *c)
 {
 	const struct queue_conf *was = &c->conf->conf;
 	const struct queue_conf *is = &c->queue->conf->conf;
 
-	return c->state == CONN_OPENING && was->auth_username[0] != '\0' &&
+	return is_on_its_way(c) && was->auth_username[0] != '\0' &&
 	    (is_somebody_else(c) ||
 		was->unencrypted_plain_auth != is->unencrypted_plain_auth ||
 		!tls_policy_same(was, is));
