@@ -292,6 +292,14 @@ is_somebody_else(const struct sched_conn *c)
 		strcmp(was->auth_password, is->auth_password) != 0);
 }
 
+/* A reload gave its queue other rules about TLS, or maybe other authorities. */
+static bool
+has_old_tls(const struct sched_conn *c)
+{
+	return c->conf != c->queue->conf &&
+	    !tls_policy_holds(&c->conf->conf, &c->queue->conf->conf);
+}
+
 /* It has not signed in yet where it is going. */
 static bool
 is_on_its_way(const struct sched_conn *c)
@@ -308,7 +316,7 @@ conn_tells_old(const struct sched_conn *c)
 	return is_on_its_way(c) && was->auth_username[0] != '\0' &&
 	    (is_somebody_else(c) ||
 		was->unencrypted_plain_auth != is->unencrypted_plain_auth ||
-		!tls_policy_same(was, is));
+		has_old_tls(c));
 }
 
 bool
@@ -319,11 +327,8 @@ conn_must_close(const struct sched_conn *c, int64_t now_us)
 
 	if ((max > 0 && c->messages >= max) || choice_is_gone(c) ||
 	    remote_is_surplus(&c->remote) || is_somebody_else(c) ||
-	    surplus(&q->scope, q->conns.in[CONN_CLOSING]) ||
+	    has_old_tls(c) || surplus(&q->scope, q->conns.in[CONN_CLOSING]) ||
 	    (c->from != NULL && surplus(&c->from->scope, c->from->closing)))
-		return true;
-	if (c->conf != q->conf &&
-	    !tls_policy_holds(&c->conf->conf, &q->conf->conf))
 		return true;
 	if (standing_of(q) != NULL &&
 	    standing_is_off(q, &c->source->addr, now_us))
