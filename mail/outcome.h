@@ -38,7 +38,7 @@ enum outcome_kind {
 	OUTCOME_REPLY,     /* refused: code, 4xx or 5xx */
 	OUTCOME_LOST,      /* connection lost or refused, protocol broken */
 	OUTCOME_TIMEOUT,
-	OUTCOME_NO_TLS,     /* TLS required and not to be had */
+	OUTCOME_NO_TLS,     /* TLS needed and not to be had */
 	OUTCOME_NO_AUTH,    /* to be signed in, and not possible or refused */
 	OUTCOME_DNS_TEMP,   /* SERVFAIL, time-out */
 	OUTCOME_NO_DOMAIN,  /* NXDOMAIN, or no MX and no address */

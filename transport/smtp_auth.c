@@ -34,6 +34,13 @@ smtp_may_send(const struct smtp_session *s)
 	return s->signed_in || !is_wanted(s);
 }
 
+/* Mail may go in clear where a certificate is bad; a password not. */
+bool
+smtp_signs_in_by_tls(const struct smtp_session *s)
+{
+	return is_wanted(s) && s->policy.trust != NULL;
+}
+
 /* "mx.example.net (192.0.2.1)" */
 static const char *
 peer_name(const struct smtp_session *s)
@@ -61,8 +68,7 @@ smtp_sign_in(struct smtp_session *s)
 
 	if (!is_wanted(s))
 		return SMTP_READY;
-	/* Mail may go in clear where a certificate is bad; a password not. */
-	if (s->policy.trust != NULL && !s->tls_verified)
+	if (smtp_signs_in_by_tls(s) && !s->tls_verified)
 		return cannot(s,
 		    region_printf(s->rg,
 			"%s has shown no good certificate, without which "

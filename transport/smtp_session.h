@@ -77,7 +77,8 @@ struct smtp_session_owner {
 	 * NULL after our own QUIT or drop, and when the last result() has told
 	 * it already; it is set when the connection ended before ready or
 	 * while idle.  Phase TLS: opportunistic TLS failed, and another try
-	 * may ask for no_tls; kind OUTCOME_NO_TLS: it was required.
+	 * may ask for no_tls; kind OUTCOME_NO_TLS: it was required, or could
+	 * alone have let the user of conf sign in.
 	 * Kind OUTCOME_NO_AUTH: conf has a user, and he is not signed in.
 	 */
 	void (*closed)(void *ctx, const struct outcome *why);

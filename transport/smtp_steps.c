@@ -59,8 +59,8 @@ smtp_is_in_doubt(const struct smtp_session *s)
 
 /*
  * After a failed STARTTLS the connection is of no more use: nobody knows what
- * the other side believes.  Where TLS is required that is the end; elsewhere
- * the owner may try again without.
+ * the other side believes.  Where TLS is required, or nobody may sign in without,
+ * that is the end; elsewhere the owner may try again in clear.
  */
 static enum smtp_state
 tls_failed(struct smtp_session *s, const char *what, const struct smtp_reply *r)
@@ -69,7 +69,7 @@ tls_failed(struct smtp_session *s, const char *what, const struct smtp_reply *r)
 					   region_strdup(s->rg, what)) :
 				       smtp_outcome_reply(s, r, s->rg);
 
-	if (s->conf->require_starttls)
+	if (s->conf->require_starttls || smtp_signs_in_by_tls(s))
 		o.kind = OUTCOME_NO_TLS;
 	else if (o.code != 421)
 		o.kind = OUTCOME_LOST;

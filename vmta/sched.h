@@ -315,7 +315,8 @@ void sched_located(struct sched *s, struct sched_conn *c, const char *host,
 
 /*
  * It leaves its server for the next one of its route (skip-mx), and will say
- * sched_ready() from there: what it has carried does not count any more.
+ * sched_ready() from there: what it has carried does not count any more.  It is
+ * told to close where a reload has ended the rules by which it would sign in.
  */
 void sched_conn_anew(struct sched *s, struct sched_conn *c);
 

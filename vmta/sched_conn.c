@@ -3,14 +3,17 @@
  * Connections: how many a queue wants, who may open one, who must give one
  * back.
  *
- *	            sched_ready                grant
- *	OPENING ----------------> IDLE <---------------> BUSY
- *	    |                      | |    sched_ready      |
- *	    |          conn_close  v '------------.        |
- *	    |                   CLOSING           |        |
- *	    '----------------------+----- sched_closed ----'
+ *	            sched_ready             grant
+ *	OPENING ----------------> IDLE ----------------> BUSY
+ *	   |                      |  ^                   |  |
+ *	   | conn_close           |  '-------------------'  |
+ *	   |                      |        sched_ready      |
+ *	   '-----> CLOSING <------'                         |
+ *	              ^                                     |
+ *	              '-------------------------------------'
+ *	                  conn_close: between two hosts
  *
- * A slot is held from OPENING until sched_closed().
+ * A slot is held from OPENING until sched_closed(), which may come in any state.
  */
 #include "vmta/sched_priv.h"
 
@@ -289,16 +292,31 @@ is_somebody_else(const struct sched_conn *c)
 		strcmp(was->auth_password, is->auth_password) != 0);
 }
 
+/* A reload gave its queue other rules about TLS, or maybe other authorities. */
+static bool
+has_old_tls(const struct sched_conn *c)
+{
+	return c->conf != c->queue->conf &&
+	    !tls_policy_holds(&c->conf->conf, &c->queue->conf->conf);
+}
+
+/* It has not signed in yet where it is going. */
+static bool
+is_on_its_way(const struct sched_conn *c)
+{
+	return c->state == CONN_OPENING || (c->state == CONN_BUSY && c->anew);
+}
+
 bool
 conn_tells_old(const struct sched_conn *c)
 {
 	const struct queue_conf *was = &c->conf->conf;
 	const struct queue_conf *is = &c->queue->conf->conf;
 
-	return c->state == CONN_OPENING && was->auth_username[0] != '\0' &&
+	return is_on_its_way(c) && was->auth_username[0] != '\0' &&
 	    (is_somebody_else(c) ||
 		was->unencrypted_plain_auth != is->unencrypted_plain_auth ||
-		!tls_policy_same(was, is));
+		has_old_tls(c));
 }
 
 bool
@@ -309,11 +327,8 @@ conn_must_close(const struct sched_conn *c, int64_t now_us)
 
 	if ((max > 0 && c->messages >= max) || choice_is_gone(c) ||
 	    remote_is_surplus(&c->remote) || is_somebody_else(c) ||
-	    surplus(&q->scope, q->conns.in[CONN_CLOSING]) ||
+	    has_old_tls(c) || surplus(&q->scope, q->conns.in[CONN_CLOSING]) ||
 	    (c->from != NULL && surplus(&c->from->scope, c->from->closing)))
-		return true;
-	if (c->conf != q->conf &&
-	    !tls_policy_holds(&c->conf->conf, &q->conf->conf))
 		return true;
 	if (standing_of(q) != NULL &&
 	    standing_is_off(q, &c->source->addr, now_us))

@@ -154,4 +154,6 @@ sched_conn_anew(struct sched *s, struct sched_conn *c)
 	c->anew = true;
 	c->messages = 0;
 	c->turn_rcpts = 0;
+	if (conn_tells_old(c)) /* a reload while it carried its last mail */
+		conn_close(s, c);
 }

@@ -48,31 +48,6 @@ tls_policy_fault(const struct queue_conf *conf, const char **so_r)
 	return NULL;
 }
 
-static bool
-same_match(const struct conf_strs *a, const struct conf_strs *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (strcmp(a->v[i], b->v[i]) != 0)
-			return false;
-	return true;
-}
-
-bool
-tls_policy_same(const struct queue_conf *a, const struct queue_conf *b)
-{
-	return a->use_starttls == b->use_starttls &&
-	    a->require_starttls == b->require_starttls &&
-	    strcmp(a->smtp_tls10, b->smtp_tls10) == 0 &&
-	    strcmp(a->smtp_tls11, b->smtp_tls11) == 0 &&
-	    a->smtp_tls12 == b->smtp_tls12 && a->smtp_tls13 == b->smtp_tls13 &&
-	    strcmp(a->smtp_tls_authorities, b->smtp_tls_authorities) == 0 &&
-	    same_match(&a->smtp_tls_match, &b->smtp_tls_match) &&
-	    strcmp(a->smtp_tls_ciphers, b->smtp_tls_ciphers) == 0 &&
-	    strcmp(a->smtp_tls_suites, b->smtp_tls_suites) == 0;
-}
-
 /*
  * A file of authorities may have others in it than when it was read for the
  * first one: a certificate that has to be good is always judged anew.
@@ -81,5 +56,13 @@ bool
 tls_policy_holds(const struct queue_conf *opened, const struct queue_conf *now)
 {
 	return now->smtp_tls_authorities[0] == '\0' &&
-	    tls_policy_same(opened, now);
+	    opened->smtp_tls_authorities[0] == '\0' &&
+	    opened->use_starttls == now->use_starttls &&
+	    opened->require_starttls == now->require_starttls &&
+	    strcmp(opened->smtp_tls10, now->smtp_tls10) == 0 &&
+	    strcmp(opened->smtp_tls11, now->smtp_tls11) == 0 &&
+	    opened->smtp_tls12 == now->smtp_tls12 &&
+	    opened->smtp_tls13 == now->smtp_tls13 &&
+	    strcmp(opened->smtp_tls_ciphers, now->smtp_tls_ciphers) == 0 &&
+	    strcmp(opened->smtp_tls_suites, now->smtp_tls_suites) == 0;
 }

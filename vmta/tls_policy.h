@@ -26,10 +26,10 @@ struct tls_allowed tls_allowed(const struct queue_conf *conf);
  */
 const char *tls_policy_fault(const struct queue_conf *conf, const char **so_r);
 
-/* Is the same asked of a server? */
-bool tls_policy_same(const struct queue_conf *a, const struct queue_conf *b);
-
-/* May a connection that was opened by the one carry mail by the other? */
+/*
+ * May a connection that was opened by the one carry mail, or sign in, by the
+ * other, of a later snapshot?
+ */
 bool tls_policy_holds(const struct queue_conf *opened,
     const struct queue_conf *now);
 

@@ -75,6 +75,7 @@ login:
 """
 
 REFUSES, NONE, GOOD = "127.0.2.1", "127.0.2.2", "127.0.2.9"
+LEFT, NEXT = "127.0.2.21", "127.0.2.22"
 ANSWERS = {"wrong": "535 5.7.8 who are you?", "later": "454 4.7.0 ask later",
            "busy": "421 4.3.2 no time", "gone": None}
 ADDRESSES = {name: "127.0.2.%d" % (11 + i) for i, name in enumerate(ANSWERS)}
@@ -89,10 +90,18 @@ def rules(reply):
 RECEIVERS = [
     {"listen": [ip + ":25"], "ehlo": PLAIN, "rules": rules(ANSWERS[name])}
     for name, ip in ADDRESSES.items()] + [
-        {"listen": [NONE + ":25"]}, {"listen": [GOOD + ":25"], "ehlo": PLAIN}]
+        {"listen": [NONE + ":25"]}, {"listen": [GOOD + ":25"], "ehlo": PLAIN},
+        {"listen": [LEFT + ":25"], "ehlo": PLAIN,
+         "rules": [{"at": "rcpt", "reply": "452 4.2.2 no room", "count": 1}]},
+        {"listen": [NEXT + ":25"], "ehlo": PLAIN,
+         "rules": [{"at": "connect", "delay": 1, "action": "pass"},
+                   {"at": "auth", "reply": "535 5.7.8 who are you?"}]}]
 ZONE = "good.example 300 A %s\nbad.none.example 300 A %s\n" % (GOOD, NONE) + \
     "none.example 300 MX 10 bad.none.example\n" \
-    "none.example 300 MX 20 good.example\n"
+    "none.example 300 MX 20 good.example\n" \
+    "left.example 300 MX 10 one.left.example\n" \
+    "left.example 300 MX 20 two.left.example\n" \
+    "one.left.example 300 A %s\ntwo.left.example 300 A %s\n" % (LEFT, NEXT)
 for _name, _ip in ADDRESSES.items():
     ZONE += "%s.example 300 MX 10 bad.%s.example\n" % (_name, _name) + \
         "%s.example 300 MX 20 good.example\n" % _name + \
@@ -112,7 +121,7 @@ def block(name, ip, who, more=""):
 """ % (name, ip, who, more)
 
 
-def config(cram=OFFICE, login=OFFICE, clear=OFFICE, allowed=""):
+def config(cram=OFFICE, login=OFFICE, clear=OFFICE, allowed="", left=OFFICE):
     """The configuration, with what tests change of it."""
     return """
 <domain *>
@@ -123,7 +132,14 @@ def config(cram=OFFICE, login=OFFICE, clear=OFFICE, allowed=""):
         block("tls", TLS, OFFICE, "use-unencrypted-plain-auth no") + \
         block("cram", CRAM, cram, "connection-idle-timeout 60s") + \
         block("login", LOGIN, login) + \
-        block("clear", CLEAR, clear, allowed)
+        block("clear", CLEAR, clear, allowed) + """
+<smtp-pattern-list full>
+    reply /no room/ skip-mx
+</smtp-pattern-list>
+<domain left.example>
+    smtp-pattern-list full
+    %s</domain>
+""" % left
 
 
 class Exim:
@@ -228,6 +244,19 @@ def idle(lab):
     lab.sent("b@cram.example")
     lab.reload(cram=JOE)
     tap.equal(lab.sent("c@cram.example"), ("esmtpa", "cram:joe"), "came")
+
+
+@tap.test("a reload between two hosts: the next is not shown the old password")
+def between(lab):
+    def heard(kind):
+        return [e for e in lab.events(kind) if e["to"] == NEXT + ":25"]
+    lab.inject("a@left.example")
+    tap.wait_for(lambda: heard("delay"), 20, "it has called the next host")
+    lab.reload(left=JOE)
+    m = lab.wait_arrived("a@left.example")
+    tap.equal((m["to"], m["user"]), (LEFT + ":25", "joe"), "came")
+    tap.wait_for(lambda: heard("close"), 20, "the old connection has ended")
+    tap.equal(heard("ehlo") + heard("rule"), [], "what it has said")
 
 
 @tap.test("a wrong password: the mail waits, and goes when it is mended")

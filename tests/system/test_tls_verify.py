@@ -66,6 +66,11 @@ CONFIG = """
 <domain soft-other.example>
     require-starttls no
 </domain>
+<domain signs.example>
+    require-starttls no
+    auth-username office
+    auth-password "s3cret word"
+</domain>
 <domain host.example>
     smtp-tls-ca-file system
 </domain>
@@ -113,6 +118,7 @@ def host(name):
 
 # Domains that go to a server of another one.
 ELSEWHERE = {"soft-right": [host("right")], "soft-other": [host("other")],
+             "signs": [host("other")],
              "two": [host("other"), host("right")],
              "twelve": [host("right")], "thirteen": [host("right")],
              "only13": [("mx.old12.example", "127.0.1.43")],
@@ -229,6 +235,10 @@ def reasons(lab):
         lab.wait_said("addr=%s " % address(name), words)
         tap.check(words in lab.command.text("why", name + ".example"),
                   lab.command.text("why", name + ".example"))
+    lab.inject("x@signs.example")
+    tap.wait_for(lambda: "the certificate is for mx.elsewhere.example" in
+                 lab.command.text("why", "signs.example"), 10,
+                 "also where a password would be shown without it")
 
 
 @tap.test("the next host is tried; a host of smtp-hosts is a next hop; those of "

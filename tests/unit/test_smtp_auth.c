@@ -103,6 +103,18 @@ static const struct test_case {
 	    "mx.example.net (192.0.2.1) has shown no good certificate, without "
 	    "which smtp-tls-ca-file allows no AUTH",
 	    HELO_TEXT QUIT_TEXT },
+	{ "a bad certificate is the end, as where TLS is required",
+	    { HELLO, EHLO_TLS, "<STARTTLS", ">220 go", "tls", "wait" },
+	    O_USE | O_TRUST, CLEAR, "C(no-tls/TLS/0)",
+	    "the certificate is not good: self-signed certificate (it is for "
+	    "mx.example.net)",
+	    NULL },
+	{ "and so is a handshake that fails",
+	    { HELLO, EHLO_TLS, "<STARTTLS", ">220 go", "close" },
+	    O_USE | O_TRUST, CLEAR, "C(no-tls/TLS/0)", NULL, NULL },
+	{ "elsewhere it is tried in clear",
+	    { HELLO, EHLO_TLS, "<STARTTLS", ">220 go", "close" }, O_USE, CLEAR,
+	    "C(lost/TLS/0)", NULL, NULL },
 	/* ---- refused ---- */
 	{ "the password is wrong",
 	    { HELLO, OFFERS("AUTH PLAIN"), "<AUTH PLAIN",
