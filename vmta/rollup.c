@@ -118,12 +118,12 @@ rollup_member_conf(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, struct queue_conf *out)
 {
 	const struct rollup_target *t;
-	struct queue_conf of_group, both = s->queue_defaults, own;
+	struct queue_conf of_group, both, own;
 
 	settings_queue(s, group, vmta, out);
 	settings_queue(s, domain, vmta, &own);
-	settings_member_layers(s, domain, group, vmta, merge, &both);
 	of_group = *out;
+	settings_member(s, domain, group, vmta, &of_group, &both);
 	out->max_conns = 0;
 	out->connect_rate = out->msg_rate = (struct rate){ 0 };
 	out->data_rate = (struct data_rate){ 0 };

@@ -97,13 +97,16 @@ bool rollup_is_used(const struct snapshot *s);
 /*
  * The settings of a queue in a group: those of <domain GROUP>, and on top what
  * a <domain> of its very name says; the queue of the group's own name has the
- * hosts of its rows for a route, unless smtp-hosts is set.  About TLS a pattern
- * counts like a name, unless it fits the group, too; if both together are a
- * contradiction, what holds for the domain alone does.  The user to sign in as
- * goes with the hosts: the domain's, unless smtp-hosts of the group count.  Limits of the former
- * are the group's, so only those of the latter are its own.  Modes,
- * disabled sources and thresholds are the group's, and so are their settings;
- * none has limits of backoff.
+ * hosts of its rows for a route, unless smtp-hosts is set.  Limits of the former
+ * are the group's, so only those of the latter are its own.  Modes, disabled
+ * sources and thresholds are the group's, and so are their settings; none has
+ * limits of backoff.
+ *
+ * About TLS a pattern counts like a name, unless it fits the group, too, and
+ * what is said of the domain counts before what any level says of the group; if
+ * both together are a contradiction, what holds for the domain alone does.  The
+ * user to sign in as goes with the hosts: the domain's, unless smtp-hosts of the
+ * group count.
  */
 void rollup_member_conf(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, struct queue_conf *out);
