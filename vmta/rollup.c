@@ -97,6 +97,16 @@ same_hosts(const struct conf_hosts *a, const struct conf_hosts *b)
 	return a->n == b->n && (a->n == 0 || a->v == b->v);
 }
 
+/* Where the group's hosts do not count, mail goes where it would alone. */
+static void
+take_hosts(struct queue_conf *c, const struct queue_conf *group,
+    const struct queue_conf *own)
+{
+	if (group->smtp_hosts.n == 0 ||
+	    !same_hosts(&c->smtp_hosts, &group->smtp_hosts))
+		c->smtp_hosts = own->smtp_hosts;
+}
+
 /*
  * The user goes with the hosts: those of the group are told the group's, the
  * domain's own and those that DNS names the domain's.
@@ -129,8 +139,7 @@ rollup_member_conf(const struct snapshot *s, const char *domain,
 	out->data_rate = (struct data_rate){ 0 };
 	settings_exact_layers(s, domain, vmta, merge, out);
 	take_standing(out, &of_group);
-	if (out->smtp_hosts.n == 0)
-		out->smtp_hosts = both.smtp_hosts;
+	take_hosts(out, &of_group, &own);
 	take_tls(out, &both, &own);
 	take_user(out, &of_group, &own);
 	t = rollup_is_name(domain) ? target_of(s, domain) : NULL;

@@ -104,9 +104,10 @@ bool rollup_is_used(const struct snapshot *s);
  *
  * About TLS a pattern counts like a name, unless it fits the group, too, and
  * what is said of the domain counts before what any level says of the group; if
- * both together are a contradiction, what holds for the domain alone does.  The
- * user to sign in as goes with the hosts: the domain's, unless smtp-hosts of the
- * group count.
+ * both together are a contradiction, what holds for the domain alone does.
+ * smtp-hosts of the group count unless the domain's very name has others: then,
+ * and where the group has none, the hosts are those of the domain alone.  The
+ * user to sign in as goes with the hosts.
  */
 void rollup_member_conf(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, struct queue_conf *out);
