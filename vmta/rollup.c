@@ -109,7 +109,8 @@ take_hosts(struct queue_conf *c, const struct queue_conf *group,
 
 /*
  * The user goes with the hosts: those of the group are told the group's, the
- * domain's own and those that DNS names the domain's.
+ * domain's own and those that DNS names the domain's.  After take_tls(): whose
+ * the password is may ask for more.
  */
 static void
 take_user(struct queue_conf *c, const struct queue_conf *group,
@@ -121,6 +122,8 @@ take_user(struct queue_conf *c, const struct queue_conf *group,
 	c->auth_username = from->auth_username;
 	c->auth_password = from->auth_password;
 	c->unencrypted_plain_auth = from->unencrypted_plain_auth;
+	if (c->auth_username[0] != '\0')
+		tls_policy_tighten(c, from);
 }
 
 void

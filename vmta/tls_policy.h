@@ -26,6 +26,15 @@ struct tls_allowed tls_allowed(const struct queue_conf *conf);
  */
 const char *tls_policy_fault(const struct queue_conf *conf, const char **so_r);
 
+/*
+ * Makes conf ask no less than `owner`, the settings that a password comes from.
+ * Of two authorities, with their names, or lists of ciphers none is the
+ * stricter: the owner's count, if he has some.  Where no version is left that
+ * both allow the handshake fails, as with a server that has none of them.
+ */
+void tls_policy_tighten(struct queue_conf *conf,
+    const struct queue_conf *owner);
+
 /* Is the same asked of a server? */
 bool tls_policy_same(const struct queue_conf *a, const struct queue_conf *b);
 
