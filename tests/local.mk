@@ -212,6 +212,7 @@ check_PROGRAMS += \
 	tests/unit/test_retry_hint \
 	tests/unit/test_rewrite \
 	tests/unit/test_rollup \
+	tests/unit/test_rollup_tls \
 	tests/unit/test_run_beside \
 	tests/unit/test_run_command \
 	tests/unit/test_sasl_client \

@@ -97,9 +97,20 @@ same_hosts(const struct conf_hosts *a, const struct conf_hosts *b)
 	return a->n == b->n && (a->n == 0 || a->v == b->v);
 }
 
+/* Where the group's hosts do not count, mail goes where it would alone. */
+static void
+take_hosts(struct queue_conf *c, const struct queue_conf *group,
+    const struct queue_conf *own)
+{
+	if (group->smtp_hosts.n == 0 ||
+	    !same_hosts(&c->smtp_hosts, &group->smtp_hosts))
+		c->smtp_hosts = own->smtp_hosts;
+}
+
 /*
  * The user goes with the hosts: those of the group are told the group's, the
- * domain's own and those that DNS names the domain's.
+ * domain's own and those that DNS names the domain's.  After take_tls(): whose
+ * the password is may ask for more.
  */
 static void
 take_user(struct queue_conf *c, const struct queue_conf *group,
@@ -111,6 +122,8 @@ take_user(struct queue_conf *c, const struct queue_conf *group,
 	c->auth_username = from->auth_username;
 	c->auth_password = from->auth_password;
 	c->unencrypted_plain_auth = from->unencrypted_plain_auth;
+	if (c->auth_username[0] != '\0')
+		tls_policy_tighten(c, from);
 }
 
 void
@@ -118,19 +131,18 @@ rollup_member_conf(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, struct queue_conf *out)
 {
 	const struct rollup_target *t;
-	struct queue_conf of_group, both = s->queue_defaults, own;
+	struct queue_conf of_group, both, own;
 
 	settings_queue(s, group, vmta, out);
 	settings_queue(s, domain, vmta, &own);
-	settings_member_layers(s, domain, group, vmta, merge, &both);
 	of_group = *out;
+	settings_member(s, domain, group, vmta, &of_group, &both);
 	out->max_conns = 0;
 	out->connect_rate = out->msg_rate = (struct rate){ 0 };
 	out->data_rate = (struct data_rate){ 0 };
 	settings_exact_layers(s, domain, vmta, merge, out);
 	take_standing(out, &of_group);
-	if (out->smtp_hosts.n == 0)
-		out->smtp_hosts = both.smtp_hosts;
+	take_hosts(out, &of_group, &own);
 	take_tls(out, &both, &own);
 	take_user(out, &of_group, &own);
 	t = rollup_is_name(domain) ? target_of(s, domain) : NULL;

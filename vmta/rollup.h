@@ -23,8 +23,8 @@
  *
  * Rollups are groups: each domain keeps a queue of its own, and its own hosts
  * unless smtp-hosts of the group name some, so that mail never goes to another
- * customer's, nor to hosts that its domain has left.  The queue of a group's own
- * name, where queue-to sends mail, is in that group.
+ * customer's, nor to hosts that its domain has left.  The queue of a group's
+ * own name, where queue-to sends mail, is in that group.
  *
  * Pure; what it gives belongs to the snapshot, or is `domain`.  Any thread.
  */
@@ -97,13 +97,18 @@ bool rollup_is_used(const struct snapshot *s);
 /*
  * The settings of a queue in a group: those of <domain GROUP>, and on top what
  * a <domain> of its very name says; the queue of the group's own name has the
- * hosts of its rows for a route, unless smtp-hosts is set.  About TLS a pattern
- * counts like a name, unless it fits the group, too; if both together are a
- * contradiction, what holds for the domain alone does.  The user to sign in as
- * goes with the hosts: the domain's, unless smtp-hosts of the group count.  Limits of the former
- * are the group's, so only those of the latter are its own.  Modes,
+ * hosts of its rows for a route, unless smtp-hosts is set.  Limits of the
+ * former are the group's, so only those of the latter are its own.  Modes,
  * disabled sources and thresholds are the group's, and so are their settings;
  * none has limits of backoff.
+ *
+ * About TLS a pattern counts like a name, unless it fits the group, too, and
+ * what is said of the domain counts before what any level says of the group; if
+ * both together are a contradiction, what holds for the domain alone does.
+ * smtp-hosts of the group count unless the domain's very name has others: then,
+ * and where the group has none, the hosts are those of the domain alone.  The
+ * user to sign in as goes with the hosts, and where there is one TLS is no
+ * weaker than his side has it (tls_policy_tighten()).
  */
 void rollup_member_conf(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, struct queue_conf *out);

@@ -40,63 +40,6 @@ settings_exact_layers(const struct snapshot *s, const char *domain,
 		domain_map_exact(v->domains, domain, fn, ctx);
 }
 
-struct beside {
-	const struct domain_map *map;
-	const char *group;
-	domain_map_fn *fn;
-	void *ctx;
-	const void *asked;
-	bool is_the_groups;
-};
-
-static void
-compare(void *ctx, const void *value)
-{
-	struct beside *b = ctx;
-
-	b->is_the_groups = b->is_the_groups || value == b->asked;
-}
-
-static void
-unless_the_groups(void *ctx, const void *value)
-{
-	struct beside *b = ctx;
-
-	b->asked = value;
-	b->is_the_groups = false;
-	domain_map_match(b->map, b->group, compare, b);
-	if (!b->is_the_groups)
-		b->fn(b->ctx, value);
-}
-
-/* One level; of `in` all but the map is given. */
-static void
-member_level(const struct domain_map *map, const char *domain,
-    const struct beside *in)
-{
-	struct beside b = *in;
-
-	b.map = map;
-	domain_map_match(map, b.group, b.fn, b.ctx);
-	domain_map_match(map, domain, unless_the_groups, &b);
-}
-
-void
-settings_member_layers(const struct snapshot *s, const char *domain,
-    const char *group, const char *vmta, domain_map_fn *fn, void *ctx)
-{
-	const struct beside in = { .group = group, .fn = fn, .ctx = ctx };
-	const struct vmta_entry *v = snapshot_find_vmta(s, vmta);
-	const struct pool_entry *p = v != NULL ? v->domain_pool :
-						 snapshot_find_pool(s, vmta);
-
-	member_level(s->domains, domain, &in);
-	if (p != NULL)
-		member_level(p->domains, domain, &in);
-	if (v != NULL)
-		member_level(v->domains, domain, &in);
-}
-
 static void
 merge_layer(void *ctx, const void *value)
 {
@@ -113,6 +56,52 @@ settings_queue(const struct snapshot *s, const char *domain, const char *vmta,
 	settings_layers(s, domain, vmta, merge_layer, out);
 	if (strcmp(domain, SNAPSHOT_DSN_DOMAIN) == 0)
 		out->smtp_hosts = s->global.dsn_hosts;
+}
+
+/* A domain that is in a group. */
+struct member {
+	const struct snapshot *s;
+	const char *group, *vmta;
+	const struct queue_conf *of_group;
+	struct queue_conf *out;
+	const struct layer *asked;
+	bool is_the_groups;
+};
+
+static void
+compare(void *ctx, const void *value)
+{
+	struct member *m = ctx;
+
+	m->is_the_groups = m->is_the_groups || value == m->asked;
+}
+
+/* What a layer of both sets is as the group has it in the end. */
+static void
+merge_member(void *ctx, const void *value)
+{
+	const struct layer *l = value;
+	struct member *m = ctx;
+
+	m->asked = l;
+	m->is_the_groups = false;
+	settings_layers(m->s, m->group, m->vmta, compare, m);
+	conf_merge(&table_domain, m->out,
+	    m->is_the_groups ? m->of_group : &l->values, &l->set);
+}
+
+void
+settings_member(const struct snapshot *s, const char *domain, const char *group,
+    const char *vmta, const struct queue_conf *of_group, struct queue_conf *out)
+{
+	struct member m = { .s = s,
+		.group = group,
+		.vmta = vmta,
+		.of_group = of_group,
+		.out = out };
+
+	*out = *of_group;
+	settings_layers(s, domain, vmta, merge_member, &m);
 }
 
 struct net_addr

@@ -25,11 +25,14 @@ void settings_layers(const struct snapshot *s, const char *domain,
 void settings_exact_layers(const struct snapshot *s, const char *domain,
     const char *vmta, domain_map_fn *fn, void *ctx);
 /*
- * Of a domain in a group: on each level the group's, then those that are about
- * the domain and not about the group as well.
+ * Of a domain in a group: of each directive, whatever their levels, what the
+ * last block about the domain says that has it; but what the group has
+ * (of_group, its settings_queue()) if that block is about the group as well, or
+ * there is none.
  */
-void settings_member_layers(const struct snapshot *s, const char *domain,
-    const char *group, const char *vmta, domain_map_fn *fn, void *ctx);
+void settings_member(const struct snapshot *s, const char *domain,
+    const char *group, const char *vmta, const struct queue_conf *of_group,
+    struct queue_conf *out);
 struct source_entry;
 typedef void settings_source_fn(void *ctx, const struct source_entry *e);
 

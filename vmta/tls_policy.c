@@ -48,6 +48,33 @@ tls_policy_fault(const struct queue_conf *conf, const char **so_r)
 	return NULL;
 }
 
+/* Of yes, opportunistic, no. */
+static const char *
+stricter(const char *a, const char *b)
+{
+	return strcmp(a, "no") == 0 || strcmp(b, "yes") == 0 ? a : b;
+}
+
+void
+tls_policy_tighten(struct queue_conf *conf, const struct queue_conf *owner)
+{
+	conf->require_starttls = conf->require_starttls ||
+	    owner->require_starttls;
+	conf->use_starttls = conf->use_starttls || owner->use_starttls;
+	if (is_set(owner->smtp_tls_authorities)) {
+		conf->smtp_tls_authorities = owner->smtp_tls_authorities;
+		conf->smtp_tls_match = owner->smtp_tls_match;
+	}
+	conf->smtp_tls10 = stricter(conf->smtp_tls10, owner->smtp_tls10);
+	conf->smtp_tls11 = stricter(conf->smtp_tls11, owner->smtp_tls11);
+	conf->smtp_tls12 = conf->smtp_tls12 && owner->smtp_tls12;
+	conf->smtp_tls13 = conf->smtp_tls13 && owner->smtp_tls13;
+	if (is_set(owner->smtp_tls_ciphers))
+		conf->smtp_tls_ciphers = owner->smtp_tls_ciphers;
+	if (is_set(owner->smtp_tls_suites))
+		conf->smtp_tls_suites = owner->smtp_tls_suites;
+}
+
 /*
  * A file of authorities may have others in it than when it was read for the
  * first one: a certificate that has to be good is always judged anew.

@@ -27,6 +27,15 @@ struct tls_allowed tls_allowed(const struct queue_conf *conf);
 const char *tls_policy_fault(const struct queue_conf *conf, const char **so_r);
 
 /*
+ * Makes conf ask no less than `owner`, the settings that a password comes from.
+ * Of two authorities, with their names, or lists of ciphers none is the
+ * stricter: the owner's count, if he has some.  Where no version is left that
+ * both allow the handshake fails, as with a server that has none of them.
+ */
+void tls_policy_tighten(struct queue_conf *conf,
+    const struct queue_conf *owner);
+
+/*
  * May a connection that was opened by the one carry mail, or sign in, by the
  * other, of a later snapshot?
  */

@@ -420,6 +420,81 @@ test_safety(void)
 	conf_errors_fini(&errs);
 }
 
+/* Whatever level says it of the group, what is said of the domain counts. */
+static void
+test_levels(void)
+{
+	struct conf_errors errs = { 0 };
+	struct queue_conf c;
+	struct snapshot *s;
+
+	conf_file_put("main",
+	    "<domain [*.]bank.example>\n require-starttls yes\n"
+	    " smtp-tls-ca-file system\n</domain>\n"
+	    "<domain no.example>\n require-starttls no\n</domain>\n"
+	    "<virtual-mta v>\n<domain g.rollup>\n require-starttls no\n"
+	    " smtp-tls-ca-file \"\"\n smtp-tls-allow-tlsv1 no\n</domain>\n"
+	    "</virtual-mta>\n"
+	    "<virtual-mta w>\n<domain *>\n require-starttls yes\n"
+	    " smtp-tls-allow-tlsv1 no\n</domain>\n</virtual-mta>\n"
+	    "<virtual-mta-pool p>\n virtual-mta w\n"
+	    "<domain g.rollup>\n require-starttls no\n"
+	    " smtp-tls-ca-file \"\"\n</domain>\n</virtual-mta-pool>\n");
+	s = snapshot_load(conf_file_path("main"), &errs);
+	CHECK(s != NULL);
+	rollup_member_conf(s, "a.bank.example", "g.rollup", "v", &c);
+	ok(c.require_starttls, "not less than the domain by a virtual MTA");
+	is_str(c.smtp_tls_authorities, "system", "nor authorities");
+	is_str(c.smtp_tls10, "no", "but more");
+	rollup_member_conf(s, "a.bank.example", "g.rollup", "p", &c);
+	ok(c.require_starttls, "nor by a pool");
+	is_str(c.smtp_tls_authorities, "system", "authorities, too");
+	rollup_member_conf(s, "no.example", "g.rollup", "w", &c);
+	ok(c.require_starttls, "nor than all domains of the virtual MTA");
+	snapshot_unref(&s);
+	conf_errors_fini(&errs);
+}
+
+/* A user is told the hosts alone that it is written for. */
+static void
+test_hosts(void)
+{
+	struct conf_errors errs = { 0 };
+	struct queue_conf c;
+	struct snapshot *s;
+
+	conf_file_put("main",
+	    "<domain g.rollup>\n auth-username joe\n auth-password s1\n"
+	    "</domain>\n"
+	    "<domain relay.rollup>\n smtp-hosts g.host\n"
+	    " auth-username joe\n auth-password s1\n</domain>\n"
+	    "<domain a.example>\n smtp-hosts a.host\n</domain>\n"
+	    "<virtual-mta v>\n<domain *.example>\n smtp-hosts b.host\n"
+	    " auth-username ann\n auth-password s2\n</domain>\n"
+	    "</virtual-mta>\n"
+	    "<virtual-mta w>\n<domain *.example>\n smtp-hosts \"\"\n"
+	    "</domain>\n</virtual-mta>\n");
+	s = snapshot_load(conf_file_path("main"), &errs);
+	CHECK(s != NULL);
+	rollup_member_conf(s, "a.example", "g.rollup", "v", &c);
+	CHECK(c.smtp_hosts.n == 1);
+	is_str(c.smtp_hosts.v[0].name, "b.host", "the domain's, as alone");
+	is_str(c.auth_password, "s2", "with their user");
+	rollup_member_conf(s, "a.example", "relay.rollup", "v", &c);
+	CHECK(c.smtp_hosts.n == 1);
+	is_str(c.smtp_hosts.v[0].name, "b.host", "not the group's");
+	is_str(c.auth_password, "s2", "nor its user");
+	rollup_member_conf(s, "a.example", "g.rollup", "w", &c);
+	is_int(c.smtp_hosts.n, 0, "those of DNS, as alone");
+	is_str(c.auth_username, "", "without a user");
+	rollup_member_conf(s, "b.example", "relay.rollup", "v", &c);
+	CHECK(c.smtp_hosts.n == 1);
+	is_str(c.smtp_hosts.v[0].name, "g.host", "before a pattern's");
+	is_str(c.auth_password, "s1", "with the group's user");
+	snapshot_unref(&s);
+	conf_errors_fini(&errs);
+}
+
 /* A rollup is in no DNS: its route is smtp-hosts, or its rows. */
 static void
 test_route_of_queue_to(void)
@@ -498,6 +573,8 @@ main(void)
 	test_needs();
 	test_member();
 	test_safety();
+	test_levels();
+	test_hosts();
 	test_route_of_queue_to();
 	test_bad();
 	conf_file_end();
