@@ -65,20 +65,9 @@ take_standing(struct queue_conf *c, const struct queue_conf *group)
 	c->backoff_data_rate = (struct conf_data_share){ 0 };
 }
 
-/*
- * DNS may put a domain into a group, and must not take from it what was said of
- * it by name or by pattern.  What only both together would forbid is the
- * domain's own, which was judged at load.
- */
 static void
-take_tls(struct queue_conf *c, const struct queue_conf *both,
-    const struct queue_conf *own)
+take_tls(struct queue_conf *c, const struct queue_conf *from)
 {
-	const char *so;
-	const struct queue_conf *from = tls_policy_fault(both, &so) == NULL ?
-	    both :
-	    own;
-
 	c->use_starttls = from->use_starttls;
 	c->require_starttls = from->require_starttls;
 	c->smtp_tls10 = from->smtp_tls10;
@@ -91,39 +80,73 @@ take_tls(struct queue_conf *c, const struct queue_conf *both,
 	c->smtp_tls_suites = from->smtp_tls_suites;
 }
 
+static void
+take_user(struct queue_conf *c, const struct queue_conf *from)
+{
+	c->auth_username = from->auth_username;
+	c->auth_password = from->auth_password;
+	c->unencrypted_plain_auth = from->unencrypted_plain_auth;
+}
+
+static void
+take_hosts(struct queue_conf *c, const struct queue_conf *from)
+{
+	c->smtp_hosts = from->smtp_hosts;
+	c->smtp_port = from->smtp_port;
+}
+
 static bool
 same_hosts(const struct conf_hosts *a, const struct conf_hosts *b)
 {
 	return a->n == b->n && (a->n == 0 || a->v == b->v);
 }
 
-/* Where the group's hosts do not count, mail goes where it would alone. */
+/* A domain, its group, and both together. */
+struct sides {
+	struct queue_conf own, group, both;
+};
+
+/*
+ * DNS may put a domain into a group, and must not take from it what was said of
+ * it by name or by pattern.  What only both together would forbid is the
+ * domain's own, which was judged at load.
+ */
 static void
-take_hosts(struct queue_conf *c, const struct queue_conf *group,
-    const struct queue_conf *own)
+take_demands(struct queue_conf *c, struct sides *s)
 {
-	if (group->smtp_hosts.n == 0 ||
-	    !same_hosts(&c->smtp_hosts, &group->smtp_hosts))
-		c->smtp_hosts = own->smtp_hosts;
+	const char *so;
+
+	/* The group allowed old versions where it was one of them or none. */
+	if (s->both.require_starttls && !s->group.require_starttls)
+		tls_policy_tighten_old(&s->both, &s->own);
+	take_tls(c,
+	    tls_policy_fault(&s->both, &so) == NULL ? &s->both : &s->own);
 }
 
 /*
- * The user goes with the hosts: those of the group are told the group's, the
- * domain's own and those that DNS names the domain's.  After take_tls(): whose
- * the password is may ask for more.
+ * Where the group's hosts do not count, mail goes where it would alone.  The user
+ * goes with the hosts: those of the group are told the group's, the domain's own
+ * and those that DNS names the domain's.  Whose the password is may ask for more;
+ * where that contradicts what the domain asks, the domain is as in no group.
  */
 static void
-take_user(struct queue_conf *c, const struct queue_conf *group,
-    const struct queue_conf *own)
+take_route(struct queue_conf *c, struct sides *s)
 {
-	const struct queue_conf *from =
-	    same_hosts(&c->smtp_hosts, &own->smtp_hosts) ? own : group;
+	const struct queue_conf *from;
 
-	c->auth_username = from->auth_username;
-	c->auth_password = from->auth_password;
-	c->unencrypted_plain_auth = from->unencrypted_plain_auth;
-	if (c->auth_username[0] != '\0')
-		tls_policy_tighten(c, from);
+	if (s->group.smtp_hosts.n == 0)
+		c->smtp_hosts = s->own.smtp_hosts;
+	if (!same_hosts(&c->smtp_hosts, &s->group.smtp_hosts))
+		take_hosts(c, &s->own);
+	from = same_hosts(&c->smtp_hosts, &s->own.smtp_hosts) ? &s->own :
+								&s->group;
+	take_demands(c, s);
+	take_user(c, from);
+	if (c->auth_username[0] != '\0' && !tls_policy_tighten(c, from)) {
+		take_hosts(c, &s->own);
+		take_user(c, &s->own);
+		take_tls(c, &s->own);
+	}
 }
 
 void
@@ -131,20 +154,18 @@ rollup_member_conf(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, struct queue_conf *out)
 {
 	const struct rollup_target *t;
-	struct queue_conf of_group, both, own;
+	struct sides sides;
 
 	settings_queue(s, group, vmta, out);
-	settings_queue(s, domain, vmta, &own);
-	of_group = *out;
-	settings_member(s, domain, group, vmta, &of_group, &both);
+	settings_queue(s, domain, vmta, &sides.own);
+	sides.group = *out;
+	settings_member(s, domain, group, vmta, &sides.group, &sides.both);
 	out->max_conns = 0;
 	out->connect_rate = out->msg_rate = (struct rate){ 0 };
 	out->data_rate = (struct data_rate){ 0 };
 	settings_exact_layers(s, domain, vmta, merge, out);
-	take_standing(out, &of_group);
-	take_hosts(out, &of_group, &own);
-	take_tls(out, &both, &own);
-	take_user(out, &of_group, &own);
+	take_standing(out, &sides.group);
+	take_route(out, &sides);
 	t = rollup_is_name(domain) ? target_of(s, domain) : NULL;
 	if (t != NULL && out->smtp_hosts.n == 0)
 		out->smtp_hosts = t->route;

@@ -106,9 +106,11 @@ bool rollup_is_used(const struct snapshot *s);
  * what is said of the domain counts before what any level says of the group; if
  * both together are a contradiction, what holds for the domain alone does.
  * smtp-hosts of the group count unless the domain's very name has others: then,
- * and where the group has none, the hosts are those of the domain alone.  The
- * user to sign in as goes with the hosts, and where there is one TLS is no
- * weaker than his side has it (tls_policy_tighten()).
+ * and where the group has none, the hosts, with their port, are those of the
+ * domain alone.  The user to sign in as goes with the hosts, and where there is
+ * one TLS is no weaker than his side has it (tls_policy_tighten()).  Where that
+ * contradicts what the domain asks, hosts, user and TLS are those of the domain
+ * alone.
  */
 void rollup_member_conf(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, struct queue_conf *out);

@@ -64,6 +64,7 @@ struct member {
 	const char *group, *vmta;
 	const struct queue_conf *of_group;
 	struct queue_conf *out;
+	struct conf_set own; /* what a layer about the domain alone has set */
 	const struct layer *asked;
 	bool is_the_groups;
 };
@@ -76,18 +77,35 @@ compare(void *ctx, const void *value)
 	m->is_the_groups = m->is_the_groups || value == m->asked;
 }
 
-/* What a layer of both sets is as the group has it in the end. */
+static bool
+is_the_groups(struct member *m, const struct layer *l)
+{
+	m->asked = l;
+	m->is_the_groups = false;
+	settings_layers(m->s, m->group, m->vmta, compare, m);
+	return m->is_the_groups;
+}
+
+/*
+ * What a layer of both sets is as the group has it in the end, but where it comes
+ * on top of what was said of the domain alone.
+ */
 static void
 merge_member(void *ctx, const void *value)
 {
 	const struct layer *l = value;
 	struct member *m = ctx;
+	const bool both = is_the_groups(m, l);
+	struct conf_set set = l->set;
 
-	m->asked = l;
-	m->is_the_groups = false;
-	settings_layers(m->s, m->group, m->vmta, compare, m);
-	conf_merge(&table_domain, m->out,
-	    m->is_the_groups ? m->of_group : &l->values, &l->set);
+	if (both)
+		conf_merge(&table_domain, m->out, m->of_group, &set);
+	for (size_t i = 0; i < sizeof(set.bits) / sizeof(set.bits[0]); i++) {
+		if (both)
+			set.bits[i] &= m->own.bits[i];
+		m->own.bits[i] |= set.bits[i];
+	}
+	conf_merge(&table_domain, m->out, &l->values, &set);
 }
 
 void

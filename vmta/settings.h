@@ -27,8 +27,8 @@ void settings_exact_layers(const struct snapshot *s, const char *domain,
 /*
  * Of a domain in a group: of each directive, whatever their levels, what the
  * last block about the domain says that has it; but what the group has
- * (of_group, its settings_queue()) if that block is about the group as well, or
- * there is none.
+ * (of_group, its settings_queue()) if there is none, or if all such blocks are
+ * about the group as well.
  */
 void settings_member(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, const struct queue_conf *of_group,

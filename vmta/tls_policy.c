@@ -56,8 +56,46 @@ stricter(const char *a, const char *b)
 }
 
 void
+tls_policy_tighten_old(struct queue_conf *conf, const struct queue_conf *owner)
+{
+	conf->smtp_tls10 = stricter(conf->smtp_tls10, owner->smtp_tls10);
+	conf->smtp_tls11 = stricter(conf->smtp_tls11, owner->smtp_tls11);
+}
+
+static bool
+same_match(const struct conf_strs *a, const struct conf_strs *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	return true;
+}
+
+/* Does either ask for a certificate that would not do for the other? */
+static bool
+asks_another(const struct queue_conf *a, const struct queue_conf *b)
+{
+	return is_set(a->smtp_tls_authorities) &&
+	    is_set(b->smtp_tls_authorities) &&
+	    (strcmp(a->smtp_tls_authorities, b->smtp_tls_authorities) != 0 ||
+		!same_match(&a->smtp_tls_match, &b->smtp_tls_match));
+}
+
+static bool
+has_modern(const struct queue_conf *conf)
+{
+	return conf->smtp_tls12 || conf->smtp_tls13;
+}
+
+bool
 tls_policy_tighten(struct queue_conf *conf, const struct queue_conf *owner)
 {
+	const char *so;
+
+	if (asks_another(conf, owner))
+		return false;
 	conf->require_starttls = conf->require_starttls ||
 	    owner->require_starttls;
 	conf->use_starttls = conf->use_starttls || owner->use_starttls;
@@ -65,14 +103,15 @@ tls_policy_tighten(struct queue_conf *conf, const struct queue_conf *owner)
 		conf->smtp_tls_authorities = owner->smtp_tls_authorities;
 		conf->smtp_tls_match = owner->smtp_tls_match;
 	}
-	conf->smtp_tls10 = stricter(conf->smtp_tls10, owner->smtp_tls10);
-	conf->smtp_tls11 = stricter(conf->smtp_tls11, owner->smtp_tls11);
+	tls_policy_tighten_old(conf, owner);
 	conf->smtp_tls12 = conf->smtp_tls12 && owner->smtp_tls12;
 	conf->smtp_tls13 = conf->smtp_tls13 && owner->smtp_tls13;
 	if (is_set(owner->smtp_tls_ciphers))
 		conf->smtp_tls_ciphers = owner->smtp_tls_ciphers;
 	if (is_set(owner->smtp_tls_suites))
 		conf->smtp_tls_suites = owner->smtp_tls_suites;
+	return tls_policy_fault(conf, &so) == NULL &&
+	    (has_modern(conf) || !has_modern(owner));
 }
 
 /*

@@ -28,11 +28,14 @@ const char *tls_policy_fault(const struct queue_conf *conf, const char **so_r);
 
 /*
  * Makes conf ask no less than `owner`, the settings that a password comes from.
- * Of two authorities, with their names, or lists of ciphers none is the
- * stricter: the owner's count, if he has some.  Where no version is left that
- * both allow the handshake fails, as with a server that has none of them.
+ * Of two lists of ciphers none is the stricter: the owner's counts, if he has
+ * one.  False: no certificate, or no version, would do for both; conf is of no
+ * use then.
  */
-void tls_policy_tighten(struct queue_conf *conf,
+bool tls_policy_tighten(struct queue_conf *conf,
+    const struct queue_conf *owner);
+/* Of the versions before 1.2 alone. */
+void tls_policy_tighten_old(struct queue_conf *conf,
     const struct queue_conf *owner);
 
 /*

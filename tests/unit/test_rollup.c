@@ -437,6 +437,9 @@ test_levels(void)
 	    "</virtual-mta>\n"
 	    "<virtual-mta w>\n<domain *>\n require-starttls yes\n"
 	    " smtp-tls-allow-tlsv1 no\n</domain>\n</virtual-mta>\n"
+	    "<virtual-mta x>\n<domain *>\n require-starttls yes\n"
+	    "</domain>\n<domain g.rollup>\n require-starttls no\n"
+	    "</domain>\n</virtual-mta>\n"
 	    "<virtual-mta-pool p>\n virtual-mta w\n"
 	    "<domain g.rollup>\n require-starttls no\n"
 	    " smtp-tls-ca-file \"\"\n</domain>\n</virtual-mta-pool>\n");
@@ -451,6 +454,8 @@ test_levels(void)
 	is_str(c.smtp_tls_authorities, "system", "authorities, too");
 	rollup_member_conf(s, "no.example", "g.rollup", "w", &c);
 	ok(c.require_starttls, "nor than all domains of the virtual MTA");
+	rollup_member_conf(s, "a.bank.example", "g.rollup", "x", &c);
+	ok(c.require_starttls, "nor where all domains ask for the same");
 	snapshot_unref(&s);
 	conf_errors_fini(&errs);
 }
@@ -470,6 +475,7 @@ test_hosts(void)
 	    " auth-username joe\n auth-password s1\n</domain>\n"
 	    "<domain a.example>\n smtp-hosts a.host\n</domain>\n"
 	    "<virtual-mta v>\n<domain *.example>\n smtp-hosts b.host\n"
+	    " default-smtp-port 587\n"
 	    " auth-username ann\n auth-password s2\n</domain>\n"
 	    "</virtual-mta>\n"
 	    "<virtual-mta w>\n<domain *.example>\n smtp-hosts \"\"\n"
@@ -480,6 +486,7 @@ test_hosts(void)
 	CHECK(c.smtp_hosts.n == 1);
 	is_str(c.smtp_hosts.v[0].name, "b.host", "the domain's, as alone");
 	is_str(c.auth_password, "s2", "with their user");
+	is_int(c.smtp_port, 587, "and their port");
 	rollup_member_conf(s, "a.example", "relay.rollup", "v", &c);
 	CHECK(c.smtp_hosts.n == 1);
 	is_str(c.smtp_hosts.v[0].name, "b.host", "not the group's");
@@ -491,6 +498,7 @@ test_hosts(void)
 	CHECK(c.smtp_hosts.n == 1);
 	is_str(c.smtp_hosts.v[0].name, "g.host", "before a pattern's");
 	is_str(c.auth_password, "s1", "with the group's user");
+	is_int(c.smtp_port, 25, "and port");
 	snapshot_unref(&s);
 	conf_errors_fini(&errs);
 }

@@ -44,9 +44,26 @@ static const char text[] =
     "</domain>\n"
     "<domain *.bank.example>\n require-starttls yes\n"
     " smtp-tls-ca-file system\n smtp-tls-cert-match bank.host\n"
-    " smtp-tls-ciphers AES256\n smtp-tls-allow-tlsv1.1 no\n</domain>\n";
+    " smtp-tls-ciphers AES256\n smtp-tls-allow-tlsv1.1 no\n</domain>\n"
+    "<domain old.rollup>\n require-starttls no\n smtp-tls-ca-file \"\"\n"
+    " smtp-tls-allow-tlsv1 yes\n smtp-tls-allow-tlsv1.1 yes\n</domain>\n"
+    "<domain older.rollup>\n require-starttls no\n smtp-tls-ca-file \"\"\n"
+    " smtp-tls-allow-tlsv1 yes\n smtp-tls-allow-tlsv1.2 no\n"
+    " smtp-tls-allow-tlsv1.3 no\n</domain>\n"
+    "<domain needs10.rollup>\n smtp-tls-allow-tlsv1 yes\n</domain>\n"
+    "<domain tries13.rollup>\n smtp-hosts relay.host\n auth-username joe\n"
+    " auth-password s1\n require-starttls no\n smtp-tls-ca-file \"\"\n"
+    " smtp-tls-allow-tlsv1.2 no\n</domain>\n"
+    "<domain tries10.rollup>\n smtp-hosts relay.host\n auth-username joe\n"
+    " auth-password s1\n require-starttls no\n smtp-tls-ca-file \"\"\n"
+    " smtp-tls-allow-tlsv1 yes\n smtp-tls-allow-tlsv1.2 no\n"
+    " smtp-tls-allow-tlsv1.3 no\n</domain>\n"
+    "<domain *.no13.example>\n smtp-tls-allow-tlsv1.3 no\n</domain>\n"
+    "<domain *.try12.example>\n smtp-tls-allow-tlsv1.3 no\n"
+    " require-starttls no\n smtp-tls-ca-file \"\"\n</domain>\n";
 
-#define S256 " HIGH TLS_AES_256_GCM_SHA384"
+#define SUITE " TLS_AES_256_GCM_SHA384"
+#define S256 " HIGH" SUITE
 #define S128 " DEFAULT TLS_AES_128_GCM_SHA256"
 
 static const struct {
@@ -59,24 +76,38 @@ static const struct {
 	    "ann required system - opportunistic,no,1,1" S256 },
 	/* The group's, for its hosts. */
 	{ "a.loose.example", "r12.rollup",
-	    "joe required system relay.host no,opportunistic,1,0" S256 },
+	    "joe@relay.host required system relay.host no,opportunistic,1,0" S256 },
 	{ "a.loose.example", "r13.rollup",
-	    "joe required system - opportunistic,opportunistic,0,1" S256 },
+	    "joe@relay.host required system - opportunistic,opportunistic,0,1" S256 },
 	{ "weak.example", "r13.rollup",
-	    "joe required system - opportunistic,opportunistic,0,1" S256 },
+	    "joe@relay.host required system - opportunistic,opportunistic,0,1" S256 },
 	{ "a.loose.example", "lax.rollup",
-	    "joe tried any - opportunistic,yes,1,1" S128 },
+	    "joe@relay.host tried any - opportunistic,yes,1,1" S128 },
 	/* What the domain demands beyond that stays. */
 	{ "a.bank.example", "lax.rollup",
-	    "joe required system bank.host opportunistic,no,1,1 AES256 " },
-	{ "a.bank.example", "r12.rollup",
-	    "joe required system relay.host no,no,1,0" S256 },
+	    "joe@relay.host required system bank.host opportunistic,no,1,1 AES256 " },
 	{ "a.bank.example", "off.rollup",
-	    "joe required system bank.host opportunistic,no,1,1" S256 },
+	    "joe@relay.host required system bank.host opportunistic,no,1,1" S256 },
 	{ "tls.example", "off.rollup",
-	    "joe tried any - opportunistic,opportunistic,1,1" S256 },
+	    "joe@relay.host tried any - opportunistic,opportunistic,1,1" S256 },
 	{ "x.example", "off.rollup",
-	    "joe clear any - opportunistic,opportunistic,1,1" S256 },
+	    "joe@relay.host clear any - opportunistic,opportunistic,1,1" S256 },
+	{ "a.bank.example", "old.rollup",
+	    "- required system bank.host opportunistic,no,1,1 AES256" SUITE },
+	{ "x.example", "old.rollup", "- tried any - yes,yes,1,1" S256 },
+	{ "a.bank.example", "needs10.rollup",
+	    "- required system bank.host yes,no,1,1 AES256" SUITE },
+	{ "a.bank.example", "older.rollup",
+	    "- required system bank.host opportunistic,no,1,1 AES256" SUITE },
+	/* Nothing would do for both: as in no group. */
+	{ "a.bank.example", "r12.rollup",
+	    "- required system bank.host opportunistic,no,1,1 AES256" SUITE },
+	{ "a.no13.example", "r13.rollup",
+	    "- required system - opportunistic,opportunistic,1,0" S256 },
+	{ "a.try12.example", "tries13.rollup",
+	    "- tried any - opportunistic,opportunistic,1,0" S256 },
+	{ "a.bank.example", "tries10.rollup",
+	    "- required system bank.host opportunistic,no,1,1 AES256" SUITE },
 };
 
 static void
@@ -86,8 +117,10 @@ test_case(const struct snapshot *s, size_t i)
 	struct queue_conf c;
 
 	rollup_member_conf(s, cases[i].domain, cases[i].group, "", &c);
-	buf_printf(&got, "%s %s %s %s %s,%s,%d,%d %s %s",
+	buf_printf(&got, "%s%s%s %s %s %s %s,%s,%d,%d %s %s",
 	    c.auth_username[0] == '\0' ? "-" : c.auth_username,
+	    c.smtp_hosts.n > 0 ? "@" : "",
+	    c.smtp_hosts.n > 0 ? c.smtp_hosts.v[0].name : "",
 	    c.require_starttls && c.use_starttls ? "required" :
 		c.require_starttls               ? "never" :
 		c.use_starttls                   ? "tried" :

@@ -147,6 +147,42 @@ test_holds(void)
 	}
 }
 
+#define CA "smtp-tls-ca-file ca.crt\n"
+
+static const struct {
+	const char *a, *b;
+	bool both;
+} pairs[] = {
+	{ CA, CA, true },
+	{ CA, "", true },
+	{ "", CA, true },
+	{ CA, "smtp-tls-ca-file system", false },
+	{ CA "smtp-tls-cert-match a.example", CA, false },
+	{ CA "smtp-tls-cert-match a.example",
+	    CA "smtp-tls-cert-match b.example", false },
+	{ CA "smtp-tls-cert-match a.example", "", true },
+	{ CA "smtp-tls-cert-match a.example, b.example",
+	    CA "smtp-tls-cert-match a.example, b.example", true },
+};
+
+/* One certificate has to do for both. */
+static void
+test_tighten(void)
+{
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		struct snapshot *one = load(pairs[i].a);
+		struct snapshot *other = load(pairs[i].b);
+		struct queue_conf a, b;
+
+		snapshot_queue_conf(one, "x.com", "", &a);
+		snapshot_queue_conf(other, "x.com", "", &b);
+		ok(tls_policy_tighten(&a, &b) == pairs[i].both,
+		    "a certificate for both, %zu", i);
+		snapshot_unref(&one);
+		snapshot_unref(&other);
+	}
+}
+
 /* A file that several blocks name is read once; what names none asks none. */
 static void
 test_trust(void)
@@ -179,6 +215,7 @@ main(void)
 	test_bad();
 	test_allowed();
 	test_holds();
+	test_tighten();
 	test_trust();
 	cert_free(&authority);
 	conf_file_end();
