@@ -70,11 +70,8 @@ tls_failed(struct smtp_session *s, const char *what, const struct smtp_reply *r)
 					   region_strdup(s->rg, what)) :
 				       smtp_outcome_reply(s, r, s->rg);
 
-	if (s->conf->require_starttls ||
-	    (tls_is_needed(s->conf) && o.code != 421))
-		o.kind = OUTCOME_NO_TLS;
-	else if (o.code != 421) /* which has no time for us, whoever we are */
-		o.kind = OUTCOME_LOST;
+	if (o.code != 421) /* which has no time for us, with TLS or without */
+		o.kind = tls_is_needed(s->conf) ? OUTCOME_NO_TLS : OUTCOME_LOST;
 	smtp_log_tls(s, o.text);
 	set_why(s, &o);
 	return SMTP_CLOSED;
