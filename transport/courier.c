@@ -18,6 +18,7 @@
 #include "transport/mx_route.h"
 #include "transport/smtp_session.h"
 #include "vmta/remote.h"
+#include "vmta/tls_policy.h"
 
 struct grant_post {
 	struct post post;
@@ -147,8 +148,8 @@ static bool
 tries_again(struct courier *c, const struct outcome *why,
     const struct effects *asks)
 {
-	if (why->phase == PHASE_TLS && why->kind != OUTCOME_NO_TLS &&
-	    !c->queue_conf.require_starttls && !c->no_tls) {
+	if (why->phase == PHASE_TLS && !tls_is_needed(&c->queue_conf) &&
+	    !c->no_tls) {
 		/* Opportunistic TLS failed: once more in clear (RFC 7435). */
 		c->no_tls = true;
 		tour_again(&c->tour);

@@ -16,6 +16,7 @@
 #include "lib/check.h"
 #include "transport/sasl_client.h"
 #include "transport/smtp_session_priv.h"
+#include "vmta/tls_policy.h"
 
 /* RFC 5321, 4.5.3.1.4, with CRLF; RFC 4954, 4: with an initial response, too */
 enum { COMMAND_MAX = 512 };
@@ -32,13 +33,6 @@ bool
 smtp_may_send(const struct smtp_session *s)
 {
 	return s->signed_in || !is_wanted(s);
-}
-
-/* Mail may go in clear where a certificate is bad; a password not. */
-bool
-smtp_signs_in_by_tls(const struct smtp_session *s)
-{
-	return is_wanted(s) && s->policy.trust != NULL;
 }
 
 /* "mx.example.net (192.0.2.1)" */
@@ -68,7 +62,7 @@ smtp_sign_in(struct smtp_session *s)
 
 	if (!is_wanted(s))
 		return SMTP_READY;
-	if (smtp_signs_in_by_tls(s) && !s->tls_verified)
+	if (tls_guards_user(s->conf) && !s->tls_verified)
 		return cannot(s,
 		    region_printf(s->rg,
 			"%s has shown no good certificate, without which "

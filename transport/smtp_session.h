@@ -76,9 +76,9 @@ struct smtp_session_owner {
 	 * The last call; the session is not to be touched after it.  why is
 	 * NULL after our own QUIT or drop, and when the last result() has told
 	 * it already; it is set when the connection ended before ready or
-	 * while idle.  Phase TLS: opportunistic TLS failed, and another try
-	 * may ask for no_tls; kind OUTCOME_NO_TLS: it was required, or could
-	 * alone have let the user of conf sign in.
+	 * while idle.  Phase TLS: TLS failed, and another try may ask for
+	 * no_tls, unless conf needs TLS (tls_is_needed()); kind OUTCOME_NO_TLS
+	 * only where it does.
 	 * Kind OUTCOME_NO_AUTH: conf has a user, and he is not signed in.
 	 */
 	void (*closed)(void *ctx, const struct outcome *why);

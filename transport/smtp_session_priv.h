@@ -155,8 +155,6 @@ enum smtp_state smtp_enter_auth(struct smtp_session *s);
 enum smtp_state smtp_on_auth(struct smtp_session *s,
     const struct smtp_reply *r);
 bool smtp_may_send(const struct smtp_session *s); /* it is signed in, if so */
-/* It has to sign in, and may not where no good certificate was shown. */
-bool smtp_signs_in_by_tls(const struct smtp_session *s);
 
 /* ---- smtp_trans.c -------------------------------------------------------- */
 

@@ -25,6 +25,7 @@
 #include "lib/tls.h"
 #include "mail/envelope.h"
 #include "transport/smtp_session_priv.h"
+#include "vmta/tls_policy.h"
 
 /* How long a server may take to end a reply that came unasked. */
 #define UNASKED_US (5 * US_PER_S)
@@ -69,10 +70,8 @@ tls_failed(struct smtp_session *s, const char *what, const struct smtp_reply *r)
 					   region_strdup(s->rg, what)) :
 				       smtp_outcome_reply(s, r, s->rg);
 
-	if (s->conf->require_starttls || smtp_signs_in_by_tls(s))
-		o.kind = OUTCOME_NO_TLS;
-	else if (o.code != 421)
-		o.kind = OUTCOME_LOST;
+	if (o.code != 421) /* which has no time for us, with TLS or without */
+		o.kind = tls_is_needed(s->conf) ? OUTCOME_NO_TLS : OUTCOME_LOST;
 	smtp_log_tls(s, o.text);
 	set_why(s, &o);
 	return SMTP_CLOSED;

@@ -28,6 +28,20 @@ tls_allowed(const struct queue_conf *conf)
 		.tls13 = conf->smtp_tls13 };
 }
 
+/* Mail may go in clear where a certificate is bad; a password not. */
+bool
+tls_guards_user(const struct queue_conf *conf)
+{
+	return is_set(conf->auth_username) &&
+	    is_set(conf->smtp_tls_authorities);
+}
+
+bool
+tls_is_needed(const struct queue_conf *conf)
+{
+	return conf->require_starttls || tls_guards_user(conf);
+}
+
 const char *
 tls_policy_fault(const struct queue_conf *conf, const char **so_r)
 {

@@ -20,6 +20,12 @@ struct tls_allowed {
 
 struct tls_allowed tls_allowed(const struct queue_conf *conf);
 
+/* Has it a user, who signs in only where a good certificate was shown? */
+bool tls_guards_user(const struct queue_conf *conf);
+
+/* Is a connection in clear of no use: no mail may go, or nobody sign in? */
+bool tls_is_needed(const struct queue_conf *conf);
+
 /*
  * What cannot be meant: mail could never be sent, or would be less safe than
  * somebody believes; so_r says which.  NULL: nothing.

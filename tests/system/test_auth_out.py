@@ -94,7 +94,7 @@ RECEIVERS = [
         {"listen": [LEFT + ":25"], "ehlo": PLAIN,
          "rules": [{"at": "rcpt", "reply": "452 4.2.2 no room", "count": 1}]},
         {"listen": [NEXT + ":25"], "ehlo": PLAIN,
-         "rules": [{"at": "connect", "delay": 1, "action": "pass"},
+         "rules": [{"at": "connect", "delay": 8, "action": "pass"},
                    {"at": "auth", "reply": "535 5.7.8 who are you?"}]}]
 ZONE = "good.example 300 A %s\nbad.none.example 300 A %s\n" % (GOOD, NONE) + \
     "none.example 300 MX 10 bad.none.example\n" \
@@ -137,6 +137,7 @@ def config(cram=OFFICE, login=OFFICE, clear=OFFICE, allowed="", left=OFFICE):
     reply /no room/ skip-mx
 </smtp-pattern-list>
 <domain left.example>
+    max-smtp-out 1
     smtp-pattern-list full
     %s</domain>
 """ % left

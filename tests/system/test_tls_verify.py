@@ -35,6 +35,7 @@ NAMES = [case[0] for case in CASES]
 GOOD = [case[0] for case in CASES if case[3]]
 BAD = [case[0] for case in CASES if not case[3]]
 LITERAL, OLD10, OLD11 = "127.0.1.40", "127.0.1.41", "127.0.1.42"
+BUSY = "127.0.1.46"
 CONFIG = """
 <domain *>
     retry-after 2s
@@ -70,6 +71,20 @@ CONFIG = """
     require-starttls no
     auth-username office
     auth-password "s3cret word"
+</domain>
+<smtp-pattern-list full>
+    reply /too many/ mode=backoff
+</smtp-pattern-list>
+<domain busy.example>
+    require-starttls no
+    auth-username office
+    auth-password "s3cret word"
+    smtp-pattern-list full
+    backoff-retry-after 1m
+</domain>
+<domain needs.example>
+    smtp-pattern-list full
+    backoff-retry-after 1m
 </domain>
 <domain host.example>
     smtp-tls-ca-file system
@@ -118,7 +133,8 @@ def host(name):
 
 # Domains that go to a server of another one.
 ELSEWHERE = {"soft-right": [host("right")], "soft-other": [host("other")],
-             "signs": [host("other")],
+             "signs": [host("other")], "busy": [("mx.busy.example", BUSY)],
+             "needs": [("mx.busy.example", BUSY)],
              "two": [host("other"), host("right")],
              "twelve": [host("right")], "thirteen": [host("right")],
              "only13": [("mx.old12.example", "127.0.1.43")],
@@ -153,6 +169,10 @@ class Fixture(Lab):
                                   ("127.0.1.43", "old12", "TLSv1_2")):
             tls = self.make(name, "DNS:mx.%s.example" % name, {})
             self.receivers.append(self.server(at, dict(tls, only=version)))
+        self.receivers.append({
+            "listen": [BUSY + ":25"], "ehlo": ["STARTTLS"], "rules": [
+                {"at": "starttls", "reply": "421 4.3.2 too many connections",
+                 "action": "close"}]})
         self.daemon.env["SSL_CERT_FILE"] = self.path("keys", "hosts.crt")
         self.write_config(CONFIG % "authority")
 
@@ -239,6 +259,20 @@ def reasons(lab):
     tap.wait_for(lambda: "the certificate is for mx.elsewhere.example" in
                  lab.command.text("why", "signs.example"), 10,
                  "also where a password would be shown without it")
+
+
+@tap.test("421 to STARTTLS is told as it was, rules are asked about it, and "
+          "nobody who needs TLS, or to sign in by it, calls again in clear")
+def busy(lab):
+    for domain in ("busy.example", "needs.example"):
+        lab.inject("x@" + domain)
+        tap.wait_for(lambda: lab.command.json(
+            "show", "queues", "--mode=backoff", domain + "/*")["queues"], 10,
+            domain + " is in backoff")
+        tap.wait_for(lambda: "421 4.3.2 too many connections" in
+                     lab.command.text("why", domain), 10, "the reason")
+    tap.equal(len([e for e in lab.events("connect")
+                   if e["to"] == BUSY + ":25"]), 2, "connections")
 
 
 @tap.test("the next host is tried; a host of smtp-hosts is a next hop; those of "

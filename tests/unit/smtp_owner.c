@@ -197,6 +197,8 @@ make_conf(unsigned options)
 								     0,
 		.auth_username = "",
 		.auth_password = "",
+		.smtp_tls_authorities = (options & O_TRUST) != 0 ? "system" :
+								   "",
 		.use_starttls = (options & O_USE) != 0,
 		.require_starttls = (options & O_REQUIRE) != 0 };
 }

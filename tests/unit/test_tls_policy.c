@@ -109,6 +109,37 @@ test_allowed(void)
 	}
 }
 
+#define USER "auth-username office\nauth-password secret\n"
+
+static const struct {
+	const char *lines;
+	bool guards, needed;
+} needs[] = {
+	{ "", false, false },
+	{ "require-starttls yes", false, true },
+	{ "smtp-tls-ca-file ca.crt", false, false },
+	{ USER, false, false },
+	{ USER "smtp-tls-ca-file ca.crt", true, true },
+	{ USER "require-starttls yes", false, true },
+};
+
+/* Where a connection in clear is of no use nobody makes one. */
+static void
+test_needed(void)
+{
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		struct snapshot *s = load(needs[i].lines);
+		struct queue_conf q;
+
+		snapshot_queue_conf(s, "x.com", "", &q);
+		ok(tls_guards_user(&q) == needs[i].guards, "the user of \"%s\"",
+		    needs[i].lines);
+		ok(tls_is_needed(&q) == needs[i].needed, "TLS with \"%s\"",
+		    needs[i].lines);
+		snapshot_unref(&s);
+	}
+}
+
 static const struct {
 	const char *opened, *now;
 	bool holds;
@@ -214,6 +245,7 @@ main(void)
 	cert_write(&authority, conf_file_path("ca.crt"), true, false);
 	test_bad();
 	test_allowed();
+	test_needed();
 	test_holds();
 	test_tighten();
 	test_trust();
