@@ -33,23 +33,22 @@ keep_item(void *ctx, const json_t *item)
 }
 
 static int
-call(const char *path, json_t *request, ctl_item_fn *item, void *ctx,
-    json_t **done_r)
+call(const struct ctl_client *client, json_t *request, json_t **done_r)
 {
 	struct err e;
 
-	if (ctl_call(path, request, item, ctx, done_r, &e) == 0)
+	if (ctl_send(client, request, done_r, &e) == 0)
 		return 0;
 	(void)fprintf(stderr, "mailrace: %s\n", e.text);
 	return *done_r == NULL ? 2 : 1;
 }
 
 int
-ctl_ask_at(const char *path, const struct ctl_options *opt, ctl_item_fn *item,
-    void *ctx, json_t **done_r)
+ctl_ask_at(const struct ctl_client *client, const struct ctl_options *opt,
+    json_t **done_r)
 {
 	json_t *request = ctl_request(opt);
-	int rc = call(path, request, item, ctx, done_r);
+	int rc = call(client, request, done_r);
 
 	json_decref(request);
 	return rc;
@@ -59,13 +58,15 @@ int
 ctl_ask_each(const struct ctl_options *opt, ctl_item_fn *fn, void *ctx,
     json_t **done_r)
 {
+	struct ctl_client client = { .item = fn, .ctx = ctx };
 	struct places at;
 	int rc;
 
 	*done_r = NULL;
 	if (ctl_places(opt, &at) == -1)
 		return 2;
-	rc = ctl_ask_at(at.control, opt, fn, ctx, done_r);
+	client.path = at.control;
+	rc = ctl_ask_at(&client, opt, done_r);
 	places_fini(&at);
 	return rc;
 }
@@ -80,6 +81,7 @@ ctl_ask(const struct ctl_options *opt, struct answer *a_r)
 int
 ctl_ask_this(const struct ctl_options *opt, json_t *request, struct answer *a_r)
 {
+	struct ctl_client client = { .item = keep_item };
 	struct places at;
 	int rc;
 
@@ -87,7 +89,9 @@ ctl_ask_this(const struct ctl_options *opt, json_t *request, struct answer *a_r)
 	a_r->done = NULL;
 	if (ctl_places(opt, &at) == -1)
 		return 2;
-	rc = call(at.control, request, keep_item, a_r->items, &a_r->done);
+	client.path = at.control;
+	client.ctx = a_r->items;
+	rc = call(&client, request, &a_r->done);
 	places_fini(&at);
 	return rc;
 }

@@ -32,9 +32,9 @@ void ctl_answer_fini(struct answer *a);
 int ctl_ask_each(const struct ctl_options *opt, ctl_item_fn *fn, void *ctx,
     json_t **done_r);
 
-/* Another daemon, by its socket; NULL done_r: no answer. */
-int ctl_ask_at(const char *path, const struct ctl_options *opt,
-    ctl_item_fn *item, void *ctx, json_t **done_r);
+/* Another daemon; NULL done_r: no answer. */
+int ctl_ask_at(const struct ctl_client *client, const struct ctl_options *opt,
+    json_t **done_r);
 
 /* Where the daemons are; -1: that cannot be read, and it was said. */
 int ctl_places(const struct ctl_options *opt, struct places *out);

@@ -149,15 +149,20 @@ enum reload { RELOAD_DONE, RELOAD_STOPPED, RELOAD_SILENT, RELOAD_REFUSED };
 static enum reload
 reload_one(const struct ctl_options *opt, const char *path, char *who)
 {
+	bool stopped;
+	const struct ctl_client client = { .path = path,
+		.item = print_remark,
+		.ctx = who,
+		.stopped_r = &stopped };
 	json_t *done;
-	int rc = ctl_ask_at(path, opt, print_remark, who, &done);
+	int rc = ctl_ask_at(&client, opt, &done);
 
 	if (rc == 0 && !opt->json)
 		(void)printf("%s: configuration reloaded.\n", who);
 	json_decref(done);
 	if (rc != 2)
 		return rc == 0 ? RELOAD_DONE : RELOAD_REFUSED;
-	return ctl_is_stopped(path) ? RELOAD_STOPPED : RELOAD_SILENT;
+	return stopped ? RELOAD_STOPPED : RELOAD_SILENT;
 }
 
 /*

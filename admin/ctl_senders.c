@@ -25,11 +25,14 @@ static int
 ask_one(const struct ctl_options *opt, const char *path, const char *by,
     struct heard *h)
 {
-	json_t *done = NULL;
+	const struct ctl_client client = { .path = path,
+		.item = keep_row,
+		.ctx = h };
+	json_t *done;
 	int rc;
 
 	h->by = by;
-	rc = ctl_ask_at(path, opt, keep_row, h, &done);
+	rc = ctl_ask_at(&client, opt, &done);
 	h->matched += json_integer_value(json_object_get(done, "matched"));
 	json_decref(done);
 	return rc;

@@ -140,8 +140,9 @@ cmd_suppress_export(const struct ctl_options *opt)
 {
 	bool csv = opt->values[OPT_CSV] != NULL;
 	struct ctl_listing l = { .name = "entries", .words = "entries" };
+	struct ctl_client client = { .item = csv ? print_csv : print_digest };
 	struct places at;
-	json_t *done = NULL;
+	json_t *done;
 	int rc;
 
 	if (opt->json)
@@ -150,8 +151,8 @@ cmd_suppress_export(const struct ctl_options *opt)
 		return 2;
 	if (csv)
 		(void)printf("digest,reason,source,created,expires\n");
-	rc = ctl_ask_at(at.control, opt, csv ? print_csv : print_digest, NULL,
-	    &done);
+	client.path = at.control;
+	rc = ctl_ask_at(&client, opt, &done);
 	json_decref(done);
 	places_fini(&at);
 	return rc;

@@ -156,6 +156,13 @@ dsn_host(const struct drain_host *h)
 	return &snapshot_global(h->conf)->dsn_hosts.v[0];
 }
 
+/* Can it be called?  A name, or a port that settings choose, is mailraced's. */
+static bool
+is_clear(const struct conf_host *to)
+{
+	return to->name == NULL && to->port != 0;
+}
+
 /* "127.0.0.1:10028"; NULL: it is no port of this host that Postfix could have. */
 static const char *
 service_of(const struct drain_host *h)
@@ -163,10 +170,29 @@ service_of(const struct drain_host *h)
 	const struct conf_host *to = dsn_host(h);
 	char text[NET_ADDR_TEXT];
 
-	if (!h->is_postfix || to->name != NULL || to->port == 0 ||
+	if (!h->is_postfix || !is_clear(to) ||
 	    strncmp(net_addr_text(&to->addr, text), "127.", 4) != 0)
 		return NULL;
 	return region_printf(h->site.rg, "%s:%u", text, (unsigned)to->port);
+}
+
+/*
+ * A port of this host that Exim's own daemon would have none of: where mail comes
+ * in from elsewhere, that one is to run.
+ */
+static bool
+is_exims(const struct conf_host *to)
+{
+	return is_clear(to) && net_addr_is_loopback(&to->addr) &&
+	    to->port != SMTP_PORT && to->port != SUBMISSION_PORT;
+}
+
+/* Where nobody listens one is made, and is asked then whose it is. */
+static bool
+is_made(const struct drain_host *h, const struct conf_host *to)
+{
+	return to == dsn_host(h) &&
+	    (h->exim != NULL ? is_exims(to) : service_of(h) != NULL);
 }
 
 /* As mailraced's, where dsn-host leaves it to <domain {dsn}>. */
@@ -187,54 +213,78 @@ port_of(const struct drain_host *h, const struct conf_host *to)
  */
 enum listener { LISTENER_NONE, LISTENER_OURS, LISTENER_OTHER };
 
+/* LISTENER_OTHER: or it cannot be told whose it is.  e, but for OURS. */
 static enum listener
 whose_listener(const struct drain_host *h, const struct conf_host *to,
     struct err *e)
 {
-	const uint16_t port = port_of(h, to);
+	const unsigned port = port_of(h, to);
 	char text[NET_ADDR_TEXT];
 	uid_t uid = 0;
-	int rc;
 
 	if (!net_addr_is_local(&to->addr))
 		return LISTENER_OURS; /* of the host that is named */
-	rc = net_owner(&to->addr, port, &uid, e);
-	if (rc == 0)
-		(void)err_set(e, "nobody listens there");
-	if (rc != 1)
+	(void)net_addr_text(&to->addr, text);
+	switch (net_owner(&to->addr, (uint16_t)port, &uid, e)) {
+	case 0:
+		(void)err_set(e, "nobody listens at %s:%u", text, port);
 		return LISTENER_NONE;
-	if (uid == 0 || uid == h->owner)
-		return LISTENER_OURS;
-	(void)err_set(e,
-	    "who listens at %s:%u is user %lu, neither root nor the mail "
-	    "server's user: it would get the mail",
-	    net_addr_text(&to->addr, text), (unsigned)port, (unsigned long)uid);
-	return LISTENER_OTHER;
+	case 1:
+		if (uid == 0 || uid == h->owner)
+			return LISTENER_OURS;
+		(void)err_set(e,
+		    "who listens at %s:%u is user %lu, neither root nor the "
+		    "mail server's user: it would get the mail",
+		    text, port, (unsigned long)uid);
+		return LISTENER_OTHER;
+	default:
+		(void)err_where(e, "who listens at %s:%u cannot be told", text,
+		    port);
+		return LISTENER_OTHER;
+	}
 }
 
 /*
- * Each one that mailraced may choose.  What it finds under a name cannot be asked
- * before: that is for ports that root alone gives away.
+ * What mailraced finds under a name cannot be asked before: that is for ports
+ * that root alone gives away, and so is an address where nobody listens yet.
  */
+static int
+check_owner(const struct drain_host *h, const struct conf_host *to,
+    struct err *e)
+{
+	const uint16_t port = port_of(h, to);
+	enum listener whose;
+	struct err why;
+
+	if (to->name != NULL && port >= IPPORT_RESERVED)
+		return err_set(e,
+		    "%s: dsn-host %s, port %u: any user may listen there, and "
+		    "of a name nobody can say who does: write its address",
+		    h->opt->config, to->name, (unsigned)port);
+	if (to->name != NULL)
+		return 0;
+	whose = whose_listener(h, to, e);
+	if (whose == LISTENER_OTHER)
+		return err_where(e, "%s: dsn-host", h->opt->config);
+	if (whose == LISTENER_OURS || port < IPPORT_RESERVED || is_made(h, to))
+		return 0;
+	why = *e;
+	return err_set(e,
+	    "%s: dsn-host: %s, and any user may: have the mail server listen "
+	    "there first",
+	    h->opt->config, why.text);
+}
+
+/* Each one that mailraced may choose. */
 static int
 check_owners(const struct drain_host *h, struct err *e)
 {
 	const struct conf_hosts *hosts = &snapshot_global(h->conf)->dsn_hosts;
+	int rc = 0;
 
-	for (size_t i = 0; i < hosts->n; i++) {
-		const struct conf_host *to = &hosts->v[i];
-
-		if (to->name != NULL && port_of(h, to) >= IPPORT_RESERVED)
-			return err_set(e,
-			    "%s: dsn-host %s, port %u: any user may listen "
-			    "there, and of a name nobody can say who does: "
-			    "write its address",
-			    h->opt->config, to->name, (unsigned)port_of(h, to));
-		if (to->name == NULL &&
-		    whose_listener(h, to, e) == LISTENER_OTHER)
-			return err_where(e, "%s: dsn-host", h->opt->config);
-	}
-	return 0;
+	for (size_t i = 0; i < hosts->n && rc == 0; i++)
+		rc = check_owner(h, &hosts->v[i], e);
+	return rc;
 }
 
 static int
@@ -330,13 +380,6 @@ greets(const struct conf_host *to, struct err *e)
 	return rc;
 }
 
-/* Can it be called?  A name, or a port that settings choose, is mailraced's. */
-static bool
-is_clear(const struct conf_host *to)
-{
-	return to->name == NULL && to->port != 0;
-}
-
 static int
 check_greeting(struct drain_host *h, struct err *e)
 {
@@ -367,17 +410,6 @@ check_greeting(struct drain_host *h, struct err *e)
 }
 
 /* ---- Exim ---------------------------------------------------------------- */
-
-/*
- * A port of this host that its own daemon would have none of: where mail comes in
- * from elsewhere, that one is to run.
- */
-static bool
-is_exims(const struct conf_host *to)
-{
-	return is_clear(to) && net_addr_is_loopback(&to->addr) &&
-	    to->port != SMTP_PORT && to->port != SUBMISSION_PORT;
-}
 
 static int
 make_daemon(struct drain_host *h, struct err *e)

@@ -9,8 +9,9 @@
  * edited it.  Who is killed in between leaves the service, for this host's
  * addresses alone.  An Exim gets a daemon more, that listens there alone and ends
  * with us.  Somebody else's listener at any of dsn-host is refused, and so is a
- * name with a port at which any user may listen.  What goes wrong is told on
- * standard error.  Blocks; one thread.
+ * port at which any user may listen, where it is of a name, nobody is there yet or
+ * it cannot be told who is.  What goes wrong is told on standard error.  Blocks;
+ * one thread.
  */
 
 #ifndef ADMIN_DRAIN_HOST_H

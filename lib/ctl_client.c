@@ -241,6 +241,8 @@ ctl_send(const struct ctl_client *client, json_t *request, json_t **done_r,
 
 	*done_r = NULL;
 	c.fd = client_connect(client->path, &nobody, e);
+	if (client->stopped_r != NULL)
+		*client->stopped_r = nobody;
 	if (c.fd == -1)
 		return -1;
 	if (client_send(c.fd, request, e) == 0 &&
@@ -250,18 +252,6 @@ ctl_send(const struct ctl_client *client, json_t *request, json_t **done_r,
 	buf_fini(&c.in);
 	free(c.frame);
 	return rc;
-}
-
-bool
-ctl_is_stopped(const char *path)
-{
-	struct err ignored;
-	bool nobody;
-	int fd = client_connect(path, &nobody, &ignored);
-
-	if (fd != -1)
-		(void)close(fd);
-	return nobody;
 }
 
 int

@@ -93,15 +93,13 @@ typedef void ctl_item_fn(void *ctx, const json_t *item);
 int ctl_call(const char *path, json_t *request, ctl_item_fn *item, void *ctx,
     json_t **done_r, struct err *e);
 
-/* Nobody listens there.  False: somebody does, or it cannot be told. */
-bool ctl_is_stopped(const char *path);
-
 /* A call, with what read() gives, up to its 0, when the daemon asks for it. */
 struct ctl_client {
 	const char *path;
 	ctl_item_fn *item; /* may be NULL */
 	input_read_fn *read;
-	void *ctx; /* of both */
+	void *ctx;       /* of both */
+	bool *stopped_r; /* may be NULL; nobody listens there */
 };
 int ctl_send(const struct ctl_client *client, json_t *request, json_t **done_r,
     struct err *e);

@@ -12,8 +12,10 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 
 import mailrace
+import procs
 import smtp_client
 import tap
 from lab import Lab, mx_zone
@@ -249,6 +251,35 @@ def reload_status(lab):
     tap.equal(status()[0], 1, "no file")
 
 
+@tap.test("reload: a daemon that starts behind the call was stopped")
+def reload_start(lab):
+    path, transport, milter = (lab.path(n) for n in ("other.conf", "t", "m"))
+    with open(path, "w") as f:
+        f.write("control-socket %s\nmilter-control-socket %s\n" %
+                (transport, milter))
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    argv = [mailrace.program("mailrace"), "-c", path, "reload"]
+    with socket.socket(socket.AF_UNIX) as s, \
+            mailrace.stand_in(milter, ANSWERS["done"]):
+        s.bind(transport)
+        with subprocess.Popen(argv, stdout=subprocess.DEVNULL,
+                              stderr=writing) as p, open(reading, "rb") as full:
+            os.close(writing)
+            tap.wait_for(lambda: procs.state_of(p.pid) == "S", 20,
+                         "it would say that nobody is there")
+            s.listen()
+            said = full.read().replace(b"\0", b"")
+        tap.check(p.returncode == 2 and b"is not running" in said,
+                  (p.returncode, said))
+    os.unlink(transport)
+    os.unlink(path)
+
+
 @tap.test("the control socket is for its group only")
 def socket_mode(lab):
     mode = stat.S_IMODE(os.stat(lab.path("run", "control")).st_mode)
@@ -267,7 +298,6 @@ def no_daemon(lab):
 @tap.test("a second mailraced on the same spool refuses to start",
           proves="spool")
 def lock(lab):
-    import subprocess
     with open(lab.path("spool", "LOCK")) as f:
         tap.equal(int(f.read()), lab.daemon.pid, "whose spool it is")
     r = subprocess.run([mailrace.program("mailraced"), "-c", lab.config,

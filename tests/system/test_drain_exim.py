@@ -79,10 +79,11 @@ class Fixture(Lab):
         return [mailrace.program("mailrace"), "-c", self.config, "drain",
                 "--to-host", "--timeout=30s", *options]
 
-    def to_host(self, *options):
+    def to_host(self, *options, before=()):
         """No Postfix of this machine has a say."""
-        return subprocess.run(self.argv(*options), capture_output=True,
-                              text=True, timeout=120, env=self.env())
+        return subprocess.run([*before, *self.argv(*options)],
+                              capture_output=True, text=True, timeout=120,
+                              env=self.env())
 
     def env(self):
         return {**os.environ, "MAIL_CONFIG": self.path("none")}
@@ -173,24 +174,43 @@ STRANGERS = (("127.0.0.1:10028", HIS), ("127.0.0.1" + PORT, HIS),
              ("localhost:10028", BY_NAME), ("localhost" + PORT, BY_NAME))
 
 
+NOBODY = "nobody listens at 127.0.0.1:10028, and any user may"
+UNKNOWN = "who listens at 127.0.0.1:10028 cannot be told: /proc/net/tcp: "
+
+
+def is_refused(lab, hosts, said, *before):
+    lab.write_config(CONFIG % hosts)
+    for options in ("--dry-run",), ():
+        r = lab.to_host(*options, before=before)
+        tap.check(r.returncode == 1 and "mailrace.conf: dsn-host" in r.stderr
+                  and said in r.stderr and "would" not in r.stdout, (hosts, r))
+
+
 @tap.test("who else has got the port gets nothing, whatever he greets with")
 def stranger(lab):
+    rows = lab.rows()
     with subprocess.Popen(["/usr/bin/python3", "-c", STRANGER], user=65534,
                           group=65534, stdout=subprocess.PIPE) as p:
         try:
             p.stdout.readline()
-            before = lab.rows()
             for hosts, said in STRANGERS:
-                lab.write_config(CONFIG % hosts)
-                for r in lab.to_host("--dry-run"), lab.to_host():
-                    tap.check(r.returncode == 1 and "mailrace.conf: dsn-host" in
-                              r.stderr and said in r.stderr and
-                              "would" not in r.stdout, (hosts, r))
-            tap.equal(lab.rows(), before, "all is still here")
+                is_refused(lab, hosts, said)
         finally:
             p.kill()
+    tap.equal(lab.rows(), rows, "all is still here")
+
+
+@tap.test("nor does who takes it later, where nobody listens or it cannot be "
+          "told who does")
+def nobody(lab):
+    rows = lab.rows()
+    for hosts in "127.0.0.1" + PORT, "127.0.0.1:25; 127.0.0.1:10028":
+        is_refused(lab, hosts, NOBODY)
+    for hosts in "127.0.0.1" + PORT, "127.0.0.1:10028":
+        is_refused(lab, hosts, UNKNOWN, "unshare", "--mount", "sh", "-c",
+                   'mount -t tmpfs none /proc && exec "$@"', "sh")
+    tap.equal(lab.rows(), rows, "all is still here")
     lab.write_config(CONFIG % "127.0.0.1:10028")
-    lab.command.text("drain", "--undo")
 
 
 @tap.test("killed in the middle nothing of it stays, and another one ends it")
