@@ -8,12 +8,13 @@ netns.enter()
 
 import random_limits
 import tap
+from lab import Lab
 
 SEED = 1
 SECONDS = 8
 
 
-class Fixture(random_limits.Lab):
+class Fixture(Lab):
     def __init__(self):
         super().__init__(**random_limits.LAB)
 
