@@ -589,6 +589,9 @@ tests_unit_test_tls_server_SOURCES = \
 	%D%/unit/test_tls_server.c \
 	%D%/support/certs.c %D%/support/certs.h
 
+tests_unit_test_rollup_tls_SOURCES = \
+	%D%/unit/test_rollup_tls.c \
+	%D%/support/certs.c %D%/support/certs.h
 tests_unit_test_tls_policy_SOURCES = \
 	%D%/unit/test_tls_policy.c \
 	%D%/support/certs.c %D%/support/certs.h

@@ -119,6 +119,10 @@ take_demands(struct queue_conf *c, struct sides *s)
 	/* The group allowed old versions where it was one of them or none. */
 	if (s->both.require_starttls && !s->group.require_starttls)
 		tls_policy_tighten_old(&s->both, &s->own);
+	/* The group's names are those of its own authorities. */
+	if (strcmp(s->both.smtp_tls_authorities,
+		s->group.smtp_tls_authorities) != 0)
+		s->both.smtp_tls_match = s->own.smtp_tls_match;
 	take_tls(c,
 	    tls_policy_fault(&s->both, &so) == NULL ? &s->both : &s->own);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "vmta/snapshot_priv.h"
+#include "vmta/tls_policy.h"
 
 void
 settings_layers(const struct snapshot *s, const char *domain, const char *vmta,
@@ -58,6 +59,8 @@ settings_queue(const struct snapshot *s, const char *domain, const char *vmta,
 		out->smtp_hosts = s->global.dsn_hosts;
 }
 
+#define SET_WORDS (CONF_ROWS_MAX / 64)
+
 /* A domain that is in a group. */
 struct member {
 	const struct snapshot *s;
@@ -87,25 +90,37 @@ is_the_groups(struct member *m, const struct layer *l)
 }
 
 /*
- * What a layer of both sets is as the group has it in the end, but where it comes
- * on top of what was said of the domain alone.
+ * What a layer of both sets is as the group has it in the end; but no less than it
+ * says itself, where it comes on top of what was said of the domain alone.
  */
+static void
+merge_both(struct member *m, const struct layer *l)
+{
+	struct conf_set set = l->set;
+	struct queue_conf alone;
+
+	conf_merge(&table_domain, m->out, m->of_group, &set);
+	for (size_t i = 0; i < SET_WORDS; i++)
+		set.bits[i] &= m->own.bits[i];
+	alone = *m->out;
+	conf_merge(&table_domain, &alone, &l->values, &set);
+	if (!tls_policy_tighten(m->out, &alone))
+		*m->out = alone;
+}
+
 static void
 merge_member(void *ctx, const void *value)
 {
 	const struct layer *l = value;
 	struct member *m = ctx;
-	const bool both = is_the_groups(m, l);
-	struct conf_set set = l->set;
 
-	if (both)
-		conf_merge(&table_domain, m->out, m->of_group, &set);
-	for (size_t i = 0; i < sizeof(set.bits) / sizeof(set.bits[0]); i++) {
-		if (both)
-			set.bits[i] &= m->own.bits[i];
-		m->own.bits[i] |= set.bits[i];
+	if (is_the_groups(m, l)) {
+		merge_both(m, l);
+		return;
 	}
-	conf_merge(&table_domain, m->out, &l->values, &set);
+	conf_merge(&table_domain, m->out, &l->values, &l->set);
+	for (size_t i = 0; i < SET_WORDS; i++)
+		m->own.bits[i] |= l->set.bits[i];
 }
 
 void

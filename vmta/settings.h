@@ -28,7 +28,8 @@ void settings_exact_layers(const struct snapshot *s, const char *domain,
  * Of a domain in a group: of each directive, whatever their levels, what the
  * last block about the domain says that has it; but what the group has
  * (of_group, its settings_queue()) if there is none, or if all such blocks are
- * about the group as well.
+ * about the group as well.  If only the last one is, the stricter of both; that
+ * is for what tls_policy_tighten() knows, so nothing else is to be looked at.
  */
 void settings_member(const struct snapshot *s, const char *domain,
     const char *group, const char *vmta, const struct queue_conf *of_group,

@@ -440,6 +440,14 @@ test_levels(void)
 	    "<virtual-mta x>\n<domain *>\n require-starttls yes\n"
 	    "</domain>\n<domain g.rollup>\n require-starttls no\n"
 	    "</domain>\n</virtual-mta>\n"
+	    "<domain m.example>\n smtp-tls-ca-file system\n"
+	    " smtp-tls-cert-match m.host\n</domain>\n"
+	    "<virtual-mta z>\n<domain *>\n smtp-tls-ca-file system\n"
+	    " smtp-tls-cert-match all.host\n</domain>\n<domain g.rollup>\n"
+	    " smtp-tls-cert-match g.host\n</domain>\n</virtual-mta>\n"
+	    "<virtual-mta y>\n<domain *>\n require-starttls no\n"
+	    "</domain>\n<domain g.rollup>\n require-starttls yes\n"
+	    "</domain>\n</virtual-mta>\n"
 	    "<virtual-mta-pool p>\n virtual-mta w\n"
 	    "<domain g.rollup>\n require-starttls no\n"
 	    " smtp-tls-ca-file \"\"\n</domain>\n</virtual-mta-pool>\n");
@@ -456,6 +464,11 @@ test_levels(void)
 	ok(c.require_starttls, "nor than all domains of the virtual MTA");
 	rollup_member_conf(s, "a.bank.example", "g.rollup", "x", &c);
 	ok(c.require_starttls, "nor where all domains ask for the same");
+	rollup_member_conf(s, "a.bank.example", "g.rollup", "y", &c);
+	ok(c.require_starttls, "nor where the group does");
+	rollup_member_conf(s, "m.example", "g.rollup", "z", &c);
+	CHECK(c.smtp_tls_match.n == 1);
+	is_str(c.smtp_tls_match.v[0], "all.host", "other names: as alone");
 	snapshot_unref(&s);
 	conf_errors_fini(&errs);
 }

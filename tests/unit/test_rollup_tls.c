@@ -9,6 +9,7 @@
 #include "lib/check.h"
 #include "lib/str.h"
 #include "tests/conf_file.h"
+#include "tests/support/certs.h"
 #include "vmta/rollup.h"
 
 static const char text[] =
@@ -39,6 +40,8 @@ static const char text[] =
     " smtp-tls-allow-tlsv1 yes\n smtp-tls-allow-tlsv1.1 yes\n"
     " smtp-tls-allow-tlsv1.2 yes\n smtp-tls-allow-tlsv1.3 yes\n"
     "</domain>\n"
+    "<domain names.rollup>\n smtp-tls-cert-match mx.host\n</domain>\n"
+    "<domain *.other.example>\n smtp-tls-ca-file ca.crt\n</domain>\n"
     "<domain tls.example>\n use-starttls yes\n</domain>\n"
     "<domain weak.example>\n use-starttls no\n require-starttls no\n"
     "</domain>\n"
@@ -71,6 +74,11 @@ static const struct {
 } cases[] = {
 	/* No user: as before. */
 	{ "x.example", "weak.rollup", "- clear any - yes,no,1,1" S128 },
+	/* Names are for authorities. */
+	{ "a.other.example", "names.rollup",
+	    "- required ca.crt - opportunistic,opportunistic,1,1" S256 },
+	{ "x.example", "names.rollup",
+	    "- required system mx.host opportunistic,opportunistic,1,1" S256 },
 	/* The domain's. */
 	{ "ann.example", "weak.rollup",
 	    "ann required system - opportunistic,no,1,1" S256 },
@@ -85,7 +93,8 @@ static const struct {
 	    "joe@relay.host tried any - opportunistic,yes,1,1" S128 },
 	/* What the domain demands beyond that stays. */
 	{ "a.bank.example", "lax.rollup",
-	    "joe@relay.host required system bank.host opportunistic,no,1,1 AES256 " },
+	    "joe@relay.host required system bank.host opportunistic,no,1,1 "
+	    "AES256 " },
 	{ "a.bank.example", "off.rollup",
 	    "joe@relay.host required system bank.host opportunistic,no,1,1" S256 },
 	{ "tls.example", "off.rollup",
@@ -106,9 +115,19 @@ static const struct {
 	    "- required system - opportunistic,opportunistic,1,0" S256 },
 	{ "a.try12.example", "tries13.rollup",
 	    "- tried any - opportunistic,opportunistic,1,0" S256 },
+	{ "a.other.example", "r12.rollup",
+	    "- required ca.crt - opportunistic,opportunistic,1,1" S256 },
 	{ "a.bank.example", "tries10.rollup",
 	    "- required system bank.host opportunistic,no,1,1 AES256" SUITE },
 };
+
+static const char *
+authorities(const char *word)
+{
+	const char *slash = strrchr(word, '/');
+
+	return word[0] == '\0' ? "any" : slash != NULL ? slash + 1 : word;
+}
 
 static void
 test_case(const struct snapshot *s, size_t i)
@@ -125,7 +144,7 @@ test_case(const struct snapshot *s, size_t i)
 		c.require_starttls               ? "never" :
 		c.use_starttls                   ? "tried" :
 						   "clear",
-	    c.smtp_tls_authorities[0] == '\0' ? "any" : c.smtp_tls_authorities,
+	    authorities(c.smtp_tls_authorities),
 	    c.smtp_tls_match.n == 0 ? "-" : c.smtp_tls_match.v[0], c.smtp_tls10,
 	    c.smtp_tls11, c.smtp_tls12, c.smtp_tls13, c.smtp_tls_ciphers,
 	    c.smtp_tls_suites);
@@ -139,9 +158,13 @@ int
 main(void)
 {
 	struct conf_errors errs = { 0 };
+	struct cert authority;
 	struct snapshot *s;
 
 	conf_file_begin();
+	cert_make(&(struct cert_wish){ .names = { slice_of("authority") } },
+	    &authority);
+	cert_write(&authority, conf_file_path("ca.crt"), true, false);
 	conf_file_put("main", text);
 	s = snapshot_load(conf_file_path("main"), &errs);
 	CHECK(s != NULL);
@@ -149,6 +172,7 @@ main(void)
 		test_case(s, i);
 	snapshot_unref(&s);
 	conf_errors_fini(&errs);
+	cert_free(&authority);
 	conf_file_end();
 	return done_testing();
 }
