@@ -231,6 +231,19 @@ client_read(struct call *c, json_t **done_r, struct err *e)
 	}
 }
 
+/* Who was there a moment ago may have hung up because it ends. */
+static bool
+has_gone(const char *path)
+{
+	struct err ignored;
+	bool nobody;
+	int fd = client_connect(path, &nobody, &ignored);
+
+	if (fd != -1)
+		(void)close(fd);
+	return nobody;
+}
+
 int
 ctl_send(const struct ctl_client *client, json_t *request, json_t **done_r,
     struct err *e)
@@ -248,6 +261,8 @@ ctl_send(const struct ctl_client *client, json_t *request, json_t **done_r,
 	if (client_send(c.fd, request, e) == 0 &&
 	    client_read(&c, done_r, e) == LINE_LAST)
 		rc = 0;
+	else if (client->stopped_r != NULL)
+		*client->stopped_r = has_gone(client->path);
 	(void)close(c.fd);
 	buf_fini(&c.in);
 	free(c.frame);

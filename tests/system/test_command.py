@@ -280,6 +280,28 @@ def reload_start(lab):
     os.unlink(path)
 
 
+@tap.test("a daemon that ends while reload asks it is stopped")
+def reload_end(lab):
+    path, transport = lab.path("other.conf"), lab.path("t")
+    with open(path, "w") as f:
+        f.write("control-socket %s\n" % transport)
+    argv = [mailrace.program("mailrace"), "-c", path, "reload"]
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(transport)
+        s.listen()
+        s.settimeout(20)
+        with subprocess.Popen(argv, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE) as p:
+            asks, _ = s.accept()
+            tap.check(asks.recv(65536) != b"", "a request")
+            s.close()
+            asks.close()
+            said = p.stderr.read()
+        tap.check(p.returncode == 2, (p.returncode, said))
+    os.unlink(transport)
+    os.unlink(path)
+
+
 @tap.test("the control socket is for its group only")
 def socket_mode(lab):
     mode = stat.S_IMODE(os.stat(lab.path("run", "control")).st_mode)
